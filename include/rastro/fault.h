@@ -1,0 +1,37 @@
+/* fault.h - places where a test may kill the process.
+ *
+ * RASTRO_KILL=name[:n] ends the process by SIGKILL at the n-th passing of the
+ * named point (n = 1 by default); RASTRO_KILL=*:p:seed kills at any point with
+ * probability 1/p.  RASTRO_STOP=name[:n] stops it by SIGSTOP instead.  A release
+ * build (RASTRO_FAULTS=OFF) has no such places.
+ */
+#ifndef RASTRO_FAULT_H
+#define RASTRO_FAULT_H
+
+/* The points, in the order in which a batch passes them. */
+#define RS_KILL_POINTS(X)                                                  \
+    X(AFTER_CLAIM, "after-claim")       /* the claim is committed */         \
+    X(AFTER_OFFSETS, "after-offsets")   /* the positions' compare-and-set */ \
+    X(MID_COPY, "mid-copy")             /* half of the rows are sent */      \
+    X(BEFORE_COMMIT, "before-commit")   /* all rows are in */                \
+    X(COMMIT_SENT, "commit-sent")       /* COMMIT is on the wire */          \
+    X(REPLY_READ, "reply-read")         /* PostgreSQL said yes */            \
+    X(IN_REVOKE, "in-revoke")           /* a partition is being let go */
+
+enum rs_kill_point {
+#define X(id, name) RS_KILL_##id,
+    RS_KILL_POINTS(X)
+#undef X
+    RS_KILL__COUNT
+};
+
+#ifdef RASTRO_FAULTS
+void rs_kill_point(enum rs_kill_point point);
+#else
+static inline void rs_kill_point(enum rs_kill_point point)
+{
+    (void)point;
+}
+#endif
+
+#endif

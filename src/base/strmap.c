@@ -1,0 +1,78 @@
+#include "rastro/strmap.h"
+
+#include <stdlib.h>
+
+#include "rastro/error.h"
+
+struct rs_strmap_slot {
+    struct rs_str key; /* key.p NULL: free */
+    uint32_t hash, value;
+};
+
+static uint32_t hash_of(struct rs_str key)
+{
+    uint64_t h = UINT64_C(0x9e3779b97f4a7c15) ^ key.n;
+    for (uint32_t i = 0; i < key.n; i++) {
+        h = (h ^ (unsigned char)key.p[i]) * UINT64_C(0x100000001b3);
+    }
+    return (uint32_t)(h ^ h >> 32);
+}
+
+/* The slot that holds the key, or the free one where it would go. */
+static struct rs_strmap_slot *find(const struct rs_strmap *map, struct rs_str key, uint32_t hash)
+{
+    for (uint32_t i = hash;; i++) {
+        struct rs_strmap_slot *slot = &map->slot[i & (map->cap - 1)];
+        if (!slot->key.p || (slot->hash == hash && rs_str_eq(slot->key, key))) return slot;
+    }
+}
+
+static void grow(struct rs_strmap *map)
+{
+    struct rs_strmap old = *map;
+    map->cap = old.cap ? old.cap * 2 : 16;
+    map->slot = rs_calloc(map->cap, sizeof *map->slot);
+    for (uint32_t i = 0; i < old.cap; i++) {
+        if (old.slot[i].key.p) *find(map, old.slot[i].key, old.slot[i].hash) = old.slot[i];
+    }
+    free(old.slot);
+}
+
+bool rs_strmap_add(struct rs_strmap *map, struct rs_str key, uint32_t value)
+{
+    if (map->count * 2 >= map->cap) grow(map);
+    uint32_t hash = hash_of(key);
+    struct rs_strmap_slot *slot = find(map, key, hash);
+    if (slot->key.p) return false;
+    *slot = (struct rs_strmap_slot){{key.n ? key.p : "", key.n}, hash, value};
+    map->count++;
+    return true;
+}
+
+uint32_t rs_strmap_get(const struct rs_strmap *map, struct rs_str key)
+{
+    if (!map->count) return RS_STRMAP_NONE;
+    const struct rs_strmap_slot *slot = find(map, key, hash_of(key));
+    return slot->key.p ? slot->value : RS_STRMAP_NONE;
+}
+
+void rs_strmap_free(struct rs_strmap *map)
+{
+    free(map->slot);
+    *map = (struct rs_strmap){0};
+}
+
+struct rs_str rs_strmap_nearest(const struct rs_strmap *map, struct rs_str word)
+{
+    struct rs_str best = RS_STR_NONE;
+    unsigned limit = word.n / 3 + 1;
+    for (uint32_t i = 0; i < map->cap; i++) {
+        if (!map->slot[i].key.p) continue;
+        unsigned distance = rs_str_distance(map->slot[i].key, word, limit);
+        if (distance < limit) {
+            limit = distance;
+            best = map->slot[i].key;
+        }
+    }
+    return best;
+}

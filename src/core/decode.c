@@ -1,0 +1,443 @@
+#include "rastro/decode.h"
+
+#include <stdlib.h>
+
+#include "decode_private.h"
+#include "keys.h"
+
+struct rs_decoder *rs_decoder_new(const struct rs_catalog *catalog, struct rs_zones *zones,
+                                  const struct rs_profiles *profiles,
+                                  const struct rs_decoder_options *options)
+{
+    struct rs_decoder *d = rs_calloc(1, sizeof *d);
+    d->catalog = catalog;
+    d->zones = zones;
+    d->profiles = profiles;
+    d->options = *options;
+    d->parser = rs_json_parser_new(options->backend);
+    d->unmapped = rs_status_named(catalog, RS_LIT("unknown.unmapped"));
+    return d;
+}
+
+void rs_decoder_free(struct rs_decoder *d)
+{
+    if (!d) return;
+    rs_json_parser_free(d->parser);
+    free(d->nodes);
+    free(d->rejects);
+    free(d->events);
+    free(d);
+}
+
+const struct rs_json *rs_decoder_json(const struct rs_decoder *d)
+{
+    return &d->json;
+}
+
+/* ---- scratch lists --------------------------------------------------------------- */
+
+/* Makes room for one more element of a scratch list. */
+#define GROW(list, n, room)                                          \
+    do {                                                             \
+        if ((n) == (room)) {                                         \
+            (room) = (room) ? (room)*2 : 64;                         \
+            (list) = rs_realloc((list), (room) * sizeof *(list));    \
+        }                                                            \
+    } while (0)
+
+static bool keep_node(void *self, uint32_t node)
+{
+    struct rs_decoder *d = self;
+    GROW(d->nodes, d->nodes_n, d->nodes_room);
+    d->nodes[d->nodes_n++] = node;
+    return d->nodes_n < RS_EVENTS_MAX;
+}
+
+static void reject(struct rs_decoder *d, uint32_t node, struct rs_str reason)
+{
+    struct rs_buf path = {0};
+    rs_json_path(&d->json, node, &path);
+    GROW(d->rejects, d->rejects_n, d->rejects_room);
+    d->rejects[d->rejects_n++] = (struct rs_reject){
+        .reason = reason,
+        .raw = rs_json_raw(&d->json, node),
+        .path = rs_arena_str(d->arena, (struct rs_str){path.p, (uint32_t)path.n}),
+    };
+    rs_buf_free(&path);
+}
+
+static void *keep(struct rs_decoder *d, const void *list, uint32_t n, size_t size)
+{
+    return n ? memcpy(rs_arena_get(d->arena, n * size), list, n * size) : NULL;
+}
+
+/* ---- events ------------------------------------------------------------------------ */
+
+/* The nodes of a report's events, in the payload's order: from the first of
+ * the shape's paths that selects any. */
+static void find_events(struct rs_decoder *d, uint32_t parcel)
+{
+    d->nodes_n = 0;
+    for (uint32_t i = 0; i < d->shape->event_n && !d->nodes_n; i++) {
+        rs_path_each(d->shape->event[i], &d->json, parcel, keep_node, d);
+        /* "@.scans" behind "@.scans[*]" is for one object where a list is
+         * usual; an empty list is no event. */
+        bool lists = d->nodes_n == 1 && d->json.node[d->nodes[0]].type == RS_JSON_ARRAY;
+        bool nothing = d->nodes_n == 1 && d->json.node[d->nodes[0]].type == RS_JSON_NULL;
+        if (lists || nothing) d->nodes_n = 0;
+    }
+}
+
+/* A set of keys of what is kept so far, for lists long enough to need one. */
+struct seen {
+    uint32_t *slot; /* index + 1 of an event */
+    uint32_t mask;
+};
+
+static bool is_repeat(struct rs_decoder *d, struct seen *seen, const struct rs_event *event)
+{
+    if (!seen->slot) {
+        for (uint32_t i = 0; i < d->events_n; i++) {
+            if (rs_key_eq(d->events[i].fp, event->fp)) return true;
+        }
+        return false;
+    }
+    uint32_t h;
+    memcpy(&h, event->fp.b, sizeof h);
+    for (;; h++) {
+        uint32_t *slot = &seen->slot[h & seen->mask];
+        if (!*slot) {
+            *slot = d->events_n + 1;
+            return false;
+        }
+        if (rs_key_eq(d->events[*slot - 1].fp, event->fp)) return true;
+    }
+}
+
+static struct seen seen_for(struct rs_decoder *d, uint32_t n)
+{
+    struct seen seen = {0};
+    if (n <= 16) return seen;
+    uint32_t cap = 64;
+    while (cap < 2 * n) cap *= 2;
+    seen.slot = rs_arena_zero(d->arena, cap * sizeof *seen.slot);
+    seen.mask = cap - 1;
+    return seen;
+}
+
+static void read_events(struct rs_decoder *d, struct rs_report *report)
+{
+    find_events(d, report->node);
+    d->events_n = d->rejects_n = 0;
+    struct seen seen = seen_for(d, d->nodes_n);
+    for (uint32_t i = 0; i < d->nodes_n; i++) {
+        GROW(d->events, d->events_n, d->events_room);
+        struct rs_event *event = &d->events[d->events_n];
+        struct rs_str reason;
+        if (!rs_normalise(d, d->nodes[i], event, &reason)) {
+            reject(d, d->nodes[i], reason);
+        } else if (is_repeat(d, &seen, event)) {
+            report->repeated++;
+        } else {
+            event->line = i;
+            d->events_n++;
+        }
+    }
+    report->event = keep(d, d->events, d->events_n, sizeof *d->events);
+    report->event_count = d->events_n;
+}
+
+static void add_reported(struct rs_decoder *d, const struct rs_match *block, struct rs_report *report)
+{
+    struct rs_event event;
+    if (!d->profile->status_code.n && !d->profile->status_text.n) return;
+    if (!rs_normalise_status(d, block, report, &event)) return;
+    struct rs_event *grown = rs_arena_get(d->arena, (report->event_count + 1) * sizeof *grown);
+    if (report->event_count) memcpy(grown, report->event, report->event_count * sizeof *grown);
+    event.line = report->event_count;
+    grown[report->event_count++] = event;
+    report->event = grown;
+}
+
+/* ---- parcels ------------------------------------------------------------------------- */
+
+struct rs_str rs_clean_number(struct rs_decoder *d, struct rs_str word)
+{
+    char clean[RS_NUMBER_MAX];
+    uint32_t n;
+    if (!rs_number_clean(word, clean, &n)) return RS_STR_NONE;
+    return rs_arena_str(d->arena, (struct rs_str){clean, n});
+}
+
+struct rs_str rs_foreign_issuer(struct rs_decoder *d, struct rs_str source, struct rs_str alias)
+{
+    bool fit = alias.n && alias.n <= 60 && !memchr(alias.p, '\0', alias.n);
+    return rs_say(d, "%.*s:%.*s", RS_FMT(source), RS_FMT(fit ? alias : RS_LIT("?")));
+}
+
+static struct rs_str issuer_of(struct rs_decoder *d, const struct rs_match *block,
+                               const struct rs_carrier_rule *rule, const struct rs_carrier **ret_carrier,
+                               uint32_t *ret_node)
+{
+    if (rule->is.n) {
+        *ret_carrier = rs_carrier_named(d->catalog, rule->is);
+        return rule->is;
+    }
+    struct rs_str alias = rs_word(d, block, &rule->at, ret_node);
+    *ret_carrier = alias.n ? rs_carrier_of(d->catalog, d->profile->source, alias) : NULL;
+    if (*ret_carrier) return (*ret_carrier)->id;
+    return rs_foreign_issuer(d, d->profile->source, alias);
+}
+
+static bool read_parcel_key(struct rs_decoder *d, const struct rs_match *block, struct rs_report *report)
+{
+    const struct rs_profile *p = d->profile;
+    struct rs_report_trace none, *trace = report->trace ? report->trace : &none;
+    struct rs_str word = rs_word(d, block, &p->number, &trace->number);
+    struct rs_str number = rs_clean_number(d, word);
+    if (!number.n) {
+        struct rs_str reason = !word.n ? RS_LIT("number: missing")
+                                       : rs_say(d, "number: '%.*s' is no tracking number",
+                                                (int)(word.n < 80 ? word.n : 80), word.p);
+        reject(d, report->node, reason);
+        return false;
+    }
+    report->parcel.number = number;
+    report->s10 = rs_s10_check(d->catalog, number);
+    if (report->s10 == RS_S10_OK) return true;
+    const struct rs_carrier *carrier;
+    report->parcel.issuer = issuer_of(d, block, &p->carrier, &carrier, &trace->carrier);
+    report->unknown_carrier = !carrier;
+    uint16_t marks = 0;
+    report->parcel.discriminator = rs_word_kept(d, block, &p->discriminator, &marks, NULL);
+    return true;
+}
+
+static struct rs_period read_period(struct rs_decoder *d, const struct rs_match *block,
+                                    const struct rs_period_rule *rule)
+{
+    struct rs_instant from, to;
+    struct rs_period period = {RS_INSTANT_NONE, RS_INSTANT_NONE};
+    if (rs_read_time(d, block, &rule->from, &from, NULL) == RS_TIME_READ) period.from_us = from.us;
+    if (rs_read_time(d, block, &rule->to, &to, NULL) == RS_TIME_READ) period.to_us = to.us;
+    return period;
+}
+
+static void read_facts(struct rs_decoder *d, const struct rs_match *block, struct rs_report *report)
+{
+    const struct rs_facts_rule *rule = &d->profile->facts;
+    struct rs_facts *facts = &report->facts;
+    struct rs_event_trace origin = {0}, destination = {0};
+    uint16_t marks = 0;
+    facts->origin = rs_read_place(d, block, &rule->origin, &marks, &origin);
+    facts->destination = rs_read_place(d, block, &rule->destination, &marks, &destination);
+    facts->service = rs_word_kept(d, block, &rule->service, &marks, NULL);
+    facts->order = rs_word_kept(d, block, &rule->order, &marks, NULL);
+    facts->signed_by = rs_word_kept(d, block, &rule->signed_by, &marks, NULL);
+    facts->promised = read_period(d, block, &rule->promised);
+    facts->estimated = read_period(d, block, &rule->estimated);
+    struct rs_instant at;
+    bool dated = rs_read_time(d, block, &rule->signed_at, &at, NULL) == RS_TIME_READ;
+    facts->signed_us = dated ? at.us : RS_INSTANT_NONE;
+    facts->any = facts->origin.country.n || facts->origin.city.n || facts->destination.country.n ||
+                 facts->destination.city.n || facts->destination.name.n || facts->service.n ||
+                 facts->order.n || facts->signed_by.n || dated ||
+                 facts->promised.from_us != RS_INSTANT_NONE || facts->promised.to_us != RS_INSTANT_NONE ||
+                 facts->estimated.from_us != RS_INSTANT_NONE || facts->estimated.to_us != RS_INSTANT_NONE;
+    if (facts->any) facts->key = rs_facts_key(facts);
+    if (report->trace) {
+        report->trace->origin = origin.country;
+        report->trace->destination = destination.country;
+    }
+}
+
+struct link_scan {
+    struct rs_decoder *d;
+    const struct rs_link_rule *rule;
+    struct rs_report *report;
+    struct rs_link found[RS_LINKS_MAX];
+    uint32_t n;
+};
+
+static bool read_link(void *self, uint32_t node)
+{
+    struct link_scan *scan = self;
+    struct rs_decoder *d = scan->d;
+    struct rs_match block;
+    rs_trie_match(&scan->rule->trie, &d->json, node, &block);
+    struct rs_link link = {.kind = scan->rule->kind};
+    link.number = rs_clean_number(d, rs_word(d, &block, &scan->rule->number, NULL));
+    /* A source that repeats the parcel's own number links nothing. */
+    if (!link.number.n || rs_str_eq(link.number, scan->report->parcel.number)) return true;
+    for (uint32_t i = 0; i < scan->n; i++) {
+        if (rs_str_eq(scan->found[i].number, link.number)) return true;
+    }
+    if (rs_s10_check(d->catalog, link.number) != RS_S10_OK &&
+        (scan->rule->carrier.is.n || rs_word(d, &block, &scan->rule->carrier.at, NULL).n)) {
+        uint32_t where;
+        link.issuer = issuer_of(d, &block, &scan->rule->carrier, &link.carrier, &where);
+    } else if (scan->rule->carrier.is.n) {
+        link.carrier = rs_carrier_named(d->catalog, scan->rule->carrier.is);
+    } else {
+        struct rs_str alias = rs_word(d, &block, &scan->rule->carrier.at, NULL);
+        link.carrier = alias.n ? rs_carrier_of(d->catalog, d->profile->source, alias) : NULL;
+    }
+    scan->found[scan->n++] = link;
+    return scan->n < RS_LINKS_MAX;
+}
+
+static void read_links(struct rs_decoder *d, struct rs_report *report)
+{
+    struct link_scan scan = {.d = d, .report = report};
+    for (uint32_t i = 0; i < d->profile->link_n && scan.n < RS_LINKS_MAX; i++) {
+        scan.rule = &d->profile->link[i];
+        if (scan.rule->each) {
+            rs_path_each(scan.rule->each, &d->json, report->node, read_link, &scan);
+        } else {
+            read_link(&scan, report->node);
+        }
+    }
+    report->link = keep(d, scan.found, scan.n, sizeof *scan.found);
+    report->link_count = scan.n;
+}
+
+/* The place of a message among the source's other ones about this parcel: its
+ * update time, else the latest instant and the number of its scans. */
+static void set_order(struct rs_decoder *d, const struct rs_match *block, struct rs_report *report)
+{
+    struct rs_instant updated;
+    bool told = rs_read_time(d, block, &d->profile->updated, &updated, NULL) == RS_TIME_READ;
+    int64_t latest = RS_INSTANT_NONE;
+    for (uint32_t i = 0; i < report->event_count; i++) {
+        const struct rs_event *event = &report->event[i];
+        if (event->kind != RS_EVENT_SCAN) continue;
+        report->order_count++;
+        if (event->instant_us > latest) latest = event->instant_us;
+    }
+    report->order_us = told ? updated.us : latest;
+    if (told) report->order_count = 0;
+    report->looked_us = told ? updated.us : d->record->time_us;
+}
+
+static void read_report(struct rs_decoder *d, struct rs_report *report)
+{
+    struct rs_match block;
+    rs_trie_match(&d->profile->parcel, &d->json, report->node, &block);
+    if (d->options.trace) report->trace = rs_arena_zero(d->arena, sizeof *report->trace);
+    report->snapshot = d->shape->full;
+    d->rejects_n = 0;
+    if (block.repeated) {
+        reject(d, report->node,
+               rs_say(d, "key \"%.*s\" is there twice", RS_FMT(d->json.node[block.repeated].key)));
+    } else if (read_parcel_key(d, &block, report)) {
+        read_events(d, report);
+        set_order(d, &block, report);
+        add_reported(d, &block, report);
+        read_facts(d, &block, report);
+        read_links(d, report);
+    }
+    report->reject = keep(d, d->rejects, d->rejects_n, sizeof *d->rejects);
+    report->reject_count = d->rejects_n;
+}
+
+/* ---- messages ------------------------------------------------------------------------- */
+
+static void quarantine(struct rs_message *message, struct rs_str reason)
+{
+    message->outcome = RS_OUTCOME_QUARANTINED;
+    message->reason = reason;
+    message->report = NULL;
+    message->report_count = 0;
+}
+
+/* The name under which this message's events are kept. */
+static bool name_source(struct rs_decoder *d, struct rs_message *message)
+{
+    d->source = d->profile->source;
+    if (d->profile->feed.n) {
+        struct rs_str feed = rs_word(d, &d->root, &d->profile->feed, NULL);
+        if (feed.n && !rs_source_name_ok(feed)) {
+            quarantine(message, rs_say(d, "feed: '%.*s' is not of a-z, 0-9 and -",
+                                       (int)(feed.n < 60 ? feed.n : 60), feed.p));
+            return false;
+        }
+        if (feed.n) d->source = rs_say(d, "%.*s/%.*s", RS_FMT(d->profile->source), RS_FMT(feed));
+    }
+    message->source = d->source;
+    return true;
+}
+
+static void read_reports(struct rs_decoder *d, struct rs_message *message)
+{
+    d->nodes_n = 0;
+    rs_path_each(d->shape->parcel, &d->json, 0, keep_node, d);
+    uint32_t n = d->nodes_n;
+    if (n > RS_REPORTS_MAX) {
+        quarantine(message, rs_say(d, "%u parcels in a message, more than %u", n, RS_REPORTS_MAX));
+        return;
+    }
+    struct rs_report *report = rs_arena_zero(d->arena, (n + 1) * sizeof *report);
+    for (uint32_t i = 0; i < n; i++) report[i].node = d->nodes[i];
+    bool any = false;
+    for (uint32_t i = 0; i < n; i++) {
+        read_report(d, &report[i]);
+        any |= report[i].parcel.number.n > 0;
+    }
+    /* Without any parcel the message as a whole is what is unusable. */
+    if (!any) {
+        quarantine(message, n ? report[0].reject[0].reason : RS_LIT("number: missing"));
+        return;
+    }
+    message->report = report;
+    message->report_count = n;
+}
+
+static void read_tracking(struct rs_decoder *d, struct rs_message *message)
+{
+    if (!rs_recognise(d, &message->reason)) {
+        message->outcome = RS_OUTCOME_QUARANTINED;
+        return;
+    }
+    message->profile = d->profile;
+    message->source = d->profile->source;
+    message->shape = d->shape->name;
+    if (d->shape->ignore.n) {
+        message->outcome = RS_OUTCOME_IGNORED;
+        message->reason = d->shape->ignore;
+        return;
+    }
+    rs_trie_match(&d->profile->root, &d->json, 0, &d->root);
+    if (!name_source(d, message)) return;
+    message->outcome = RS_OUTCOME_TRACKING;
+    read_reports(d, message);
+}
+
+void rs_decode(struct rs_decoder *d, const struct rs_record *record, struct rs_arena *arena,
+               struct rs_message *ret)
+{
+    d->record = record;
+    d->arena = arena;
+    d->profile = NULL;
+    d->shape = NULL;
+    d->json = (struct rs_json){0};
+    *ret = (struct rs_message){.published_us = record->time_us, .iana = rs_zones_release(d->zones)};
+    if (!record->value.p) {
+        ret->outcome = RS_OUTCOME_IGNORED;
+        ret->reason = RS_LIT("tombstone");
+        return;
+    }
+    if (!record->value.n) {
+        quarantine(ret, RS_LIT("empty value"));
+        return;
+    }
+    if (record->value.n > RS_MESSAGE_BYTES_MAX) {
+        quarantine(ret, rs_say(d, "%u bytes, more than %u", record->value.n, RS_MESSAGE_BYTES_MAX));
+        return;
+    }
+    struct rs_diag diag;
+    if (rs_json_parse(d->parser, arena, record->value, &d->json, &diag)) {
+        quarantine(ret, rs_arena_str(arena, rs_str_of(diag.text)));
+        return;
+    }
+    if (!rs_read_shipment(d, ret)) read_tracking(d, ret);
+}

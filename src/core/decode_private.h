@@ -1,0 +1,109 @@
+/* decode_private.h - one message under the decoder's hands. */
+#ifndef RASTRO_CORE_DECODE_PRIVATE_H
+#define RASTRO_CORE_DECODE_PRIVATE_H
+
+#include "profile_private.h"
+#include "rastro/decode.h"
+
+struct rs_decoder {
+    const struct rs_catalog *catalog;
+    struct rs_zones *zones;
+    const struct rs_profiles *profiles;
+    struct rs_decoder_options options;
+    struct rs_json_parser *parser;
+    const struct rs_status *unmapped; /* "unknown.unmapped" */
+
+    /* of the message in work */
+    struct rs_json json;
+    struct rs_arena *arena;
+    const struct rs_record *record;
+    const struct rs_profile *profile;
+    const struct rs_shape *shape;
+    struct rs_str source;
+    struct rs_match root;
+
+    /* scratch, grown and kept */
+    uint32_t *nodes;
+    uint32_t nodes_n, nodes_room;
+    struct rs_reject *rejects;
+    uint32_t rejects_n, rejects_room;
+    struct rs_event *events;
+    uint32_t events_n, events_room;
+};
+
+/* Where a word came from, for explain: node 0 means that it was missing. */
+struct rs_event_trace {
+    uint32_t code, text, time, zone, country, region, city, name;
+    uint32_t time_rule, pattern; /* of profile->time */
+    uint32_t zone_rule;          /* of the time rule, or UINT32_MAX */
+    unsigned stage_line;         /* in the profile's file, or 0 */
+};
+
+struct rs_report_trace {
+    uint32_t number, carrier, origin, destination;
+};
+
+/* ---- recognise.c ---- */
+
+/* Finds d->profile and d->shape; on failure the reason. */
+bool rs_recognise(struct rs_decoder *d, struct rs_str *ret_reason);
+
+/* ---- words.c ---- */
+
+/* The rule's word in the block, missing spellings unified to empty. */
+struct rs_str rs_word(const struct rs_decoder *d, const struct rs_match *block,
+                      const struct rs_word_rule *rule, uint32_t *ret_node);
+
+/* The same, fit to be stored: no NUL, at most RS_WORD_MAX bytes; adds marks. */
+struct rs_str rs_word_kept(const struct rs_decoder *d, const struct rs_match *block,
+                           const struct rs_word_rule *rule, uint16_t *marks, uint32_t *ret_node);
+
+struct rs_place rs_read_place(const struct rs_decoder *d, const struct rs_match *block,
+                              const struct rs_place_rule *rule, uint16_t *marks,
+                              struct rs_event_trace *trace);
+
+struct rs_instant {
+    int64_t us;
+    int16_t offset_min;
+    enum rs_precision precision;
+    enum rs_zone_basis basis;
+    uint16_t marks;
+    struct rs_str time, zone; /* the words */
+};
+
+enum rs_time_outcome { RS_TIME_READ, RS_TIME_MISSING, RS_TIME_BAD };
+
+/* The first rule whose word is there.  With RS_TIME_BAD, ret->time is the word
+ * that could not be read. */
+enum rs_time_outcome rs_read_time(const struct rs_decoder *d, const struct rs_match *block,
+                                  const struct rs_time_rules *rules, struct rs_instant *ret,
+                                  struct rs_event_trace *trace);
+
+/* Formatted text in the message's arena. */
+struct rs_str rs_say(const struct rs_decoder *d, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* ---- normalise.c ---- */
+
+/* One event; false with the reason when it cannot be used. */
+bool rs_normalise(struct rs_decoder *d, uint32_t node, struct rs_event *ret, struct rs_str *ret_reason);
+
+/* The status block as an event, when its stage is not that of the newest scan;
+ * false when there is none to add. */
+bool rs_normalise_status(struct rs_decoder *d, const struct rs_match *parcel,
+                         const struct rs_report *report, struct rs_event *ret);
+
+/* ---- shipment.c ---- */
+
+/* True if the message is of the shipment contract; then ret is filled or the
+ * reason is. */
+bool rs_read_shipment(struct rs_decoder *d, struct rs_message *ret);
+
+/* Shared by both contracts: the parcel's key from a number and a carrier. */
+struct rs_str rs_clean_number(struct rs_decoder *d, struct rs_str word);
+
+/* The issuer for an alias that nobody mapped, "source:alias": it stays apart
+ * until an operator merges it. */
+struct rs_str rs_foreign_issuer(struct rs_decoder *d, struct rs_str source, struct rs_str alias);
+
+#endif

@@ -1,0 +1,51 @@
+#include "rastro/number.h"
+
+#define S10_LEN 13
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool is_upper(char c)
+{
+    return c >= 'A' && c <= 'Z';
+}
+
+char rs_s10_digit(struct rs_str number)
+{
+    static const int weights[] = {8, 6, 4, 2, 3, 5, 9, 7};
+    int sum = 0;
+    for (int i = 0; i < 8; i++) sum += weights[i] * (number.p[2 + i] - '0');
+    int digit = 11 - sum % 11;
+    if (digit == 10) digit = 0;
+    if (digit == 11) digit = 5;
+    return (char)('0' + digit);
+}
+
+enum rs_s10 rs_s10_check(const struct rs_catalog *catalog, struct rs_str number)
+{
+    if (number.n != S10_LEN) return RS_S10_NO;
+    const char *p = number.p;
+    if (!is_upper(p[0]) || !is_upper(p[1]) || !is_upper(p[11]) || !is_upper(p[12])) return RS_S10_NO;
+    for (int i = 2; i < 11; i++) {
+        if (!is_digit(p[i])) return RS_S10_NO;
+    }
+    if (p[10] != rs_s10_digit(number)) return RS_S10_BAD;
+    return rs_country_of(catalog, (struct rs_str){p + 11, 2}) ? RS_S10_OK : RS_S10_BAD;
+}
+
+bool rs_number_clean(struct rs_str pasted, char ret[RS_NUMBER_MAX], uint32_t *ret_n)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < pasted.n; i++) {
+        char c = pasted.p[i];
+        if (c == ' ' || c == '-' || (c >= '\t' && c <= '\r')) continue;
+        if (c >= 'a' && c <= 'z') c = (char)(c - 'a' + 'A');
+        if (n == RS_NUMBER_MAX) return false;
+        if (!is_digit(c) && !is_upper(c) && !memchr("._/#:+", c, 6)) return false;
+        ret[n++] = c;
+    }
+    *ret_n = n;
+    return n > 0;
+}

@@ -1,0 +1,342 @@
+#include "path.h"
+
+#include <stdlib.h>
+
+/* ---- parsing ----------------------------------------------------------------- */
+
+struct scan {
+    const char *start, *p, *end;
+    struct rs_arena *arena;
+    const char *why;
+};
+
+static bool fail(struct scan *s, const char *why)
+{
+    if (!s->why) s->why = why;
+    return false;
+}
+
+static bool take(struct scan *s, const char *word)
+{
+    size_t n = strlen(word);
+    if ((size_t)(s->end - s->p) < n || memcmp(s->p, word, n) != 0) return false;
+    s->p += n;
+    return true;
+}
+
+static bool name_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           (unsigned char)c >= 0x80;
+}
+
+static bool read_name(struct scan *s, struct rs_str *ret)
+{
+    const char *from = s->p;
+    while (s->p < s->end && name_char(*s->p)) s->p++;
+    if (s->p == from) return fail(s, "expected a name");
+    *ret = rs_arena_str(s->arena, (struct rs_str){from, (uint32_t)(s->p - from)});
+    return true;
+}
+
+static bool read_quoted(struct scan *s, struct rs_str *ret)
+{
+    char quote = *s->p++;
+    const char *from = s->p;
+    while (s->p < s->end && *s->p != quote && *s->p != '\\') s->p++;
+    if (s->p == s->end) return fail(s, "the quoted string does not end");
+    if (*s->p == '\\') return fail(s, "escapes in a quoted string are not supported");
+    *ret = rs_arena_str(s->arena, (struct rs_str){from, (uint32_t)(s->p - from)});
+    s->p++;
+    return true;
+}
+
+static bool at_quote(const struct scan *s)
+{
+    return s->p < s->end && (*s->p == '\'' || *s->p == '"');
+}
+
+static void skip_spaces(struct scan *s)
+{
+    while (s->p < s->end && *s->p == ' ') s->p++;
+}
+
+static bool read_filter(struct scan *s, struct rs_step *step)
+{
+    step->kind = RS_STEP_FILTER;
+    skip_spaces(s);
+    if (!take(s, "@")) return fail(s, "a filter reads [?@.name=='value']");
+    while (take(s, ".")) {
+        if (step->filter_n == RS_FILTER_NAMES_MAX) return fail(s, "the filter's path is too long");
+        if (!read_name(s, &step->filter[step->filter_n++])) return false;
+    }
+    skip_spaces(s);
+    if (!step->filter_n || !take(s, "==")) return fail(s, "a filter reads [?@.name=='value']");
+    skip_spaces(s);
+    step->literal_is_string = at_quote(s);
+    if (step->literal_is_string) {
+        if (!read_quoted(s, &step->literal)) return false;
+    } else {
+        const char *from = s->p;
+        while (s->p < s->end && (name_char(*s->p) || *s->p == '.' || *s->p == '-')) s->p++;
+        step->literal = rs_arena_str(s->arena, (struct rs_str){from, (uint32_t)(s->p - from)});
+        if (!step->literal.n) return fail(s, "expected a value behind ==");
+    }
+    skip_spaces(s);
+    return true;
+}
+
+static bool read_bracket(struct scan *s, struct rs_step *step)
+{
+    if (take(s, "*")) {
+        step->kind = RS_STEP_EACH;
+    } else if (take(s, "?")) {
+        if (!read_filter(s, step)) return false;
+    } else if (at_quote(s)) {
+        step->kind = RS_STEP_NAME;
+        if (!read_quoted(s, &step->name)) return false;
+    } else {
+        step->kind = RS_STEP_INDEX;
+        const char *from = s->p;
+        while (s->p < s->end && *s->p >= '0' && *s->p <= '9' && s->p - from < 6) {
+            step->index = step->index * 10 + (uint32_t)(*s->p++ - '0');
+        }
+        if (s->p == from) return fail(s, "expected *, an index, a quoted name or a filter");
+    }
+    return take(s, "]") || fail(s, "expected ]");
+}
+
+bool rs_path_parse(struct rs_arena *arena, struct rs_str text, struct rs_path *ret,
+                   const char **ret_why, uint32_t *ret_at)
+{
+    struct scan s = {.start = text.p, .p = text.p, .end = text.p + text.n, .arena = arena};
+    struct rs_path path = {.text = rs_arena_str(arena, text)};
+    bool fine = true;
+    if (take(&s, "$")) {
+        path.from_root = true;
+    } else if (!take(&s, "@")) {
+        fine = fail(&s, "a path starts with $ (the message) or @ (the current block)");
+    }
+    while (fine && s.p < s.end) {
+        if (path.n == RS_PATH_STEPS_MAX) {
+            fine = fail(&s, "the path has too many steps");
+            break;
+        }
+        struct rs_step *step = &path.step[path.n++];
+        if (take(&s, ".")) {
+            step->kind = RS_STEP_NAME;
+            fine = read_name(&s, &step->name);
+        } else if (take(&s, "[")) {
+            fine = read_bracket(&s, step);
+        } else {
+            fine = fail(&s, "expected . or [");
+        }
+    }
+    if (!fine) {
+        *ret_why = s.why;
+        *ret_at = (uint32_t)(s.p - s.start);
+        return false;
+    }
+    *ret = path;
+    return true;
+}
+
+/* ---- selecting --------------------------------------------------------------- */
+
+static uint32_t member(const struct rs_json_node *node, uint32_t at, struct rs_str key)
+{
+    if (node[at].type != RS_JSON_OBJECT) return 0;
+    for (uint32_t c = at + 1; c < node[at].next; c = node[c].next) {
+        if (rs_str_eq(node[c].key, key)) return c;
+    }
+    return 0;
+}
+
+static bool filter_passes(const struct rs_step *step, const struct rs_json_node *node, uint32_t at)
+{
+    for (uint32_t i = 0; i < step->filter_n; i++) {
+        at = member(node, at, step->filter[i]);
+        if (!at) return false;
+    }
+    bool is_string = node[at].type == RS_JSON_STRING;
+    return is_string == step->literal_is_string && rs_str_eq(node[at].s, step->literal);
+}
+
+/* Whether `step` selects child `c`, the index-th of its parent. */
+static bool selects(const struct rs_step *step, const struct rs_json_node *node, bool in_object,
+                    uint32_t c, uint32_t index)
+{
+    switch (step->kind) {
+    case RS_STEP_NAME: return in_object && rs_str_eq(node[c].key, step->name);
+    case RS_STEP_INDEX: return !in_object && index == step->index;
+    case RS_STEP_EACH: return !in_object;
+    default: return !in_object && filter_passes(step, node, c);
+    }
+}
+
+struct each {
+    const struct rs_path *path;
+    const struct rs_json *json;
+    rs_path_cb *cb;
+    void *self;
+};
+
+/* Recursion is bounded by the path's steps. */
+static bool each_from(const struct each *e, uint32_t depth, uint32_t at)
+{
+    if (depth == e->path->n) return e->cb(e->self, at);
+    const struct rs_json_node *node = e->json->node;
+    if (node[at].type < RS_JSON_ARRAY) return true;
+    bool in_object = node[at].type == RS_JSON_OBJECT;
+    uint32_t index = 0;
+    for (uint32_t c = at + 1; c < node[at].next; c = node[c].next, index++) {
+        if (!selects(&e->path->step[depth], node, in_object, c, index)) continue;
+        if (!each_from(e, depth + 1, c)) return false;
+        if (e->path->step[depth].kind == RS_STEP_NAME) break;
+    }
+    return true;
+}
+
+void rs_path_each(const struct rs_path *path, const struct rs_json *json, uint32_t base,
+                  rs_path_cb *cb, void *self)
+{
+    struct each e = {path, json, cb, self};
+    each_from(&e, 0, path->from_root ? 0 : base);
+}
+
+struct first {
+    bool found;
+    uint32_t node;
+};
+
+static bool keep_first(void *self, uint32_t node)
+{
+    *(struct first *)self = (struct first){true, node};
+    return false;
+}
+
+bool rs_path_first(const struct rs_path *path, const struct rs_json *json, uint32_t base,
+                   uint32_t *ret)
+{
+    struct first first = {0};
+    rs_path_each(path, json, base, keep_first, &first);
+    if (first.found) *ret = first.node;
+    return first.found;
+}
+
+/* ---- the trie ------------------------------------------------------------------ */
+
+#define NO_SLOT UINT32_MAX
+
+struct rs_trie_node {
+    struct rs_step step;
+    uint32_t child, sibling; /* 0: none (node 0 is the root) */
+    uint32_t slot;
+};
+
+static bool same_step(const struct rs_step *a, const struct rs_step *b)
+{
+    if (a->kind != b->kind || a->index != b->index || a->filter_n != b->filter_n) return false;
+    if (!rs_str_eq(a->name, b->name) || !rs_str_eq(a->literal, b->literal)) return false;
+    for (uint32_t i = 0; i < a->filter_n; i++) {
+        if (!rs_str_eq(a->filter[i], b->filter[i])) return false;
+    }
+    return a->literal_is_string == b->literal_is_string;
+}
+
+static uint32_t new_node(struct rs_trie *trie, const struct rs_step *step)
+{
+    if (trie->count == trie->room) {
+        trie->room = trie->room ? trie->room * 2 : 16;
+        trie->node = rs_realloc(trie->node, trie->room * sizeof *trie->node);
+    }
+    trie->node[trie->count] = (struct rs_trie_node){.step = *step, .slot = NO_SLOT};
+    return trie->count++;
+}
+
+static uint32_t descend(struct rs_trie *trie, uint32_t at, const struct rs_step *step)
+{
+    uint32_t last = 0;
+    for (uint32_t c = trie->node[at].child; c; c = trie->node[c].sibling) {
+        if (same_step(&trie->node[c].step, step)) return c;
+        last = c;
+    }
+    uint32_t added = new_node(trie, step);
+    if (last) {
+        trie->node[last].sibling = added;
+    } else {
+        trie->node[at].child = added;
+    }
+    return added;
+}
+
+int rs_trie_add(struct rs_trie *trie, struct rs_path *path)
+{
+    if (!trie->count) new_node(trie, &(struct rs_step){0});
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < path->n; i++) at = descend(trie, at, &path->step[i]);
+    if (trie->node[at].slot == NO_SLOT) {
+        if (trie->slots == RS_TRIE_SLOTS_MAX) return -1;
+        trie->path[trie->slots] = path;
+        trie->node[at].slot = trie->slots++;
+    }
+    return (int)trie->node[at].slot;
+}
+
+void rs_trie_free(struct rs_trie *trie)
+{
+    free(trie->node);
+    *trie = (struct rs_trie){0};
+}
+
+struct walk {
+    const struct rs_trie *trie;
+    const struct rs_json_node *node;
+    struct rs_match *match;
+};
+
+static void hit(const struct walk *w, uint32_t slot, uint32_t at)
+{
+    struct rs_match *match = w->match;
+    if (slot == NO_SLOT) return;
+    if (!match->slot[slot]) {
+        match->slot[slot] = at;
+    } else if (match->more_n < RS_TRIE_MORE_MAX) {
+        match->more[match->more_n].slot = slot;
+        match->more[match->more_n++].node = at;
+    }
+}
+
+/* Recursion is bounded by the paths' steps. */
+static void walk_block(const struct walk *w, uint32_t t, uint32_t at)
+{
+    const struct rs_json_node *node = w->node;
+    if (node[at].type < RS_JSON_ARRAY) return;
+    bool in_object = node[at].type == RS_JSON_OBJECT;
+    uint64_t seen = 0; /* of this object's keys that are wanted, by order in the trie */
+    uint32_t index = 0;
+    for (uint32_t c = at + 1; c < node[at].next; c = node[c].next, index++) {
+        uint64_t bit = 1;
+        for (uint32_t k = w->trie->node[t].child; k; k = w->trie->node[k].sibling, bit <<= 1) {
+            const struct rs_trie_node *child = &w->trie->node[k];
+            if (!selects(&child->step, node, in_object, c, index)) continue;
+            if (in_object && seen & bit) w->match->repeated = c;
+            seen |= bit;
+            hit(w, child->slot, c);
+            if (child->child) walk_block(w, k, c);
+            if (in_object) break;
+        }
+    }
+}
+
+void rs_trie_match(const struct rs_trie *trie, const struct rs_json *json, uint32_t base,
+                   struct rs_match *ret)
+{
+    memset(ret->slot, 0, trie->slots * sizeof *ret->slot);
+    ret->repeated = ret->more_n = 0;
+    if (!trie->count) return;
+    struct walk w = {trie, json->node, ret};
+    /* The path "$" or "@" alone selects the block itself. */
+    if (trie->node[0].slot != NO_SLOT) ret->slot[trie->node[0].slot] = base;
+    walk_block(&w, 0, base);
+}

@@ -1,0 +1,439 @@
+/* From the offsets of a text's structure to nodes.
+ *
+ * simdjson's first stage leaves little to do: the offset list names every
+ * bracket, colon, comma and first byte of a value, and between a string's
+ * closing quote and the next offset there is only white space.  So a string's
+ * end is found from the next offset backwards, without reading the string, and
+ * only strings that hold a backslash are looked at byte by byte.
+ *
+ * Invariant: `i` is the index of the next unread offset, and everything before
+ * it is in nodes.  The loop never recurses; depth is bounded by the stack
+ * array, and the node count by the offset count, which is reserved up front.
+ */
+#include "rastro/json.h"
+
+#include <stdlib.h>
+
+#include "json_index.h"
+#include "json_private.h"
+
+struct rs_json_parser {
+    enum rs_json_backend backend;
+    struct rs_json_index *index;
+    struct rs_json_node *node;
+    uint32_t room;
+};
+
+struct rs_json_parser *rs_json_parser_new(enum rs_json_backend backend)
+{
+    struct rs_json_parser *parser = rs_calloc(1, sizeof *parser);
+    parser->backend = backend;
+    parser->index = rs_json_index_new();
+    if (!parser->index) rs_oom();
+    return parser;
+}
+
+void rs_json_parser_free(struct rs_json_parser *parser)
+{
+    if (!parser) return;
+    rs_json_index_free(parser->index);
+    free(parser->node);
+    free(parser);
+}
+
+struct rs_json_node *rs_json_nodes_reserve(struct rs_json_parser *parser, uint32_t count)
+{
+    if (count > parser->room) {
+        parser->room = count + count / 2;
+        parser->node = rs_realloc(parser->node, parser->room * sizeof *parser->node);
+    }
+    return parser->node;
+}
+
+/* What the walk needs, in one place. */
+struct walk {
+    struct rs_str text;
+    const uint32_t *at; /* offsets */
+    uint32_t n;         /* how many */
+    uint32_t i;         /* next */
+    struct rs_json_node *node;
+    uint32_t count;
+    struct rs_arena *arena;
+    const char *why; /* first error */
+    uint32_t where;
+};
+
+static bool refuse(struct walk *w, uint32_t where, const char *why)
+{
+    if (!w->why) {
+        w->why = why;
+        w->where = where;
+    }
+    return false;
+}
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+static uint32_t offset_or_end(const struct walk *w, uint32_t i)
+{
+    return i < w->n ? w->at[i] : w->text.n;
+}
+
+static char char_at(const struct walk *w, uint32_t i)
+{
+    return i < w->n ? w->text.p[w->at[i]] : '\0';
+}
+
+static int hex4(const char *p)
+{
+    int v = 0;
+    for (int k = 0; k < 4; k++) {
+        char c = p[k];
+        int digit = c >= '0' && c <= '9'   ? c - '0'
+                    : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                    : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                           : -1;
+        if (digit < 0) return -1;
+        v = v * 16 + digit;
+    }
+    return v;
+}
+
+static char *put_utf8(char *out, uint32_t c)
+{
+    if (c < 0x80) {
+        *out++ = (char)c;
+    } else if (c < 0x800) {
+        *out++ = (char)(0xc0 | c >> 6);
+        *out++ = (char)(0x80 | (c & 63));
+    } else if (c < 0x10000) {
+        *out++ = (char)(0xe0 | c >> 12);
+        *out++ = (char)(0x80 | (c >> 6 & 63));
+        *out++ = (char)(0x80 | (c & 63));
+    } else {
+        *out++ = (char)(0xf0 | c >> 18);
+        *out++ = (char)(0x80 | (c >> 12 & 63));
+        *out++ = (char)(0x80 | (c >> 6 & 63));
+        *out++ = (char)(0x80 | (c & 63));
+    }
+    return out;
+}
+
+/* \uXXXX at p (behind the u), with its low surrogate if it needs one.  A lone
+ * surrogate is no character; it becomes U+FFFD, as a damaged byte would. */
+static const char *unescape_unicode(const char *p, const char *end, char **out)
+{
+    if (end - p < 4) return NULL;
+    int high = hex4(p);
+    if (high < 0) return NULL;
+    p += 4;
+    uint32_t c = (uint32_t)high;
+    if (c >= 0xd800 && c < 0xdc00) {
+        int low = end - p >= 6 && p[0] == '\\' && p[1] == 'u' ? hex4(p + 2) : -1;
+        if (low >= 0xdc00 && low < 0xe000) {
+            c = 0x10000 + ((c - 0xd800) << 10) + ((uint32_t)low - 0xdc00);
+            p += 6;
+        } else {
+            c = 0xfffd;
+        }
+    } else if (c >= 0xdc00 && c < 0xe000) {
+        c = 0xfffd;
+    }
+    *out = put_utf8(*out, c);
+    return p;
+}
+
+/* No escape grows: \uXXXX is six bytes for at most three, a pair twelve for
+ * four. */
+static bool unescape(struct walk *w, struct rs_str in, uint32_t where, struct rs_str *ret)
+{
+    char *start = rs_arena_get(w->arena, in.n), *out = start;
+    const char *p = in.p, *end = in.p + in.n;
+    while (p < end) {
+        if (*p != '\\') {
+            *out++ = *p++;
+            continue;
+        }
+        if (++p == end) return refuse(w, where, "an escape without a letter");
+        switch (*p++) {
+        case '"': *out++ = '"'; break;
+        case '\\': *out++ = '\\'; break;
+        case '/': *out++ = '/'; break;
+        case 'b': *out++ = '\b'; break;
+        case 'f': *out++ = '\f'; break;
+        case 'n': *out++ = '\n'; break;
+        case 'r': *out++ = '\r'; break;
+        case 't': *out++ = '\t'; break;
+        case 'u':
+            p = unescape_unicode(p, end, &out);
+            if (!p) return refuse(w, where, "an escape \\u without four hex digits");
+            break;
+        default:
+            return refuse(w, where, "an unknown escape");
+        }
+    }
+    *ret = (struct rs_str){start, (uint32_t)(out - start)};
+    return true;
+}
+
+/* The string that starts at offset i; its end is before offset i + 1. */
+static bool read_string(struct walk *w, struct rs_str *ret, uint32_t *ret_end)
+{
+    uint32_t start = w->at[w->i];
+    uint32_t end = offset_or_end(w, w->i + 1);
+    while (end > start + 1 && is_space(w->text.p[end - 1])) end--;
+    if (end < start + 2 || w->text.p[end - 1] != '"') {
+        return refuse(w, start, "a string does not end");
+    }
+    struct rs_str s = {w->text.p + start + 1, end - start - 2};
+    *ret_end = end;
+    w->i++;
+    if (s.n == 0 || !memchr(s.p, '\\', s.n)) {
+        *ret = s;
+        return true;
+    }
+    return unescape(w, s, start, ret);
+}
+
+static const char *digits(const char *p, const char *end)
+{
+    while (p < end && *p >= '0' && *p <= '9') p++;
+    return p;
+}
+
+/* RFC 8259 number; NULL if the text at p is none. */
+static const char *scan_number(const char *p, const char *end)
+{
+    if (p < end && *p == '-') p++;
+    const char *q = digits(p, end);
+    if (q == p || (*p == '0' && q > p + 1)) return NULL;
+    p = q;
+    if (p < end && *p == '.') {
+        q = digits(p + 1, end);
+        if (q == p + 1) return NULL;
+        p = q;
+    }
+    if (p < end && (*p == 'e' || *p == 'E')) {
+        p++;
+        if (p < end && (*p == '+' || *p == '-')) p++;
+        q = digits(p, end);
+        if (q == p) return NULL;
+        p = q;
+    }
+    return p;
+}
+
+static const char *scan_word(const char *p, const char *end, const char *word, size_t n)
+{
+    return (size_t)(end - p) >= n && memcmp(p, word, n) == 0 ? p + n : NULL;
+}
+
+static bool read_scalar(struct walk *w, struct rs_json_node *node)
+{
+    uint32_t start = w->at[w->i];
+    const char *p = w->text.p + start;
+    const char *limit = w->text.p + offset_or_end(w, w->i + 1);
+    const char *end = NULL;
+    switch (*p) {
+    case 't':
+        node->type = RS_JSON_TRUE;
+        end = scan_word(p, limit, "true", 4);
+        break;
+    case 'f':
+        node->type = RS_JSON_FALSE;
+        end = scan_word(p, limit, "false", 5);
+        break;
+    case 'n':
+        node->type = RS_JSON_NULL;
+        end = scan_word(p, limit, "null", 4);
+        break;
+    default:
+        node->type = RS_JSON_NUMBER;
+        end = scan_number(p, limit);
+    }
+    if (!end) return refuse(w, start, "not a value");
+    for (const char *rest = end; rest < limit; rest++) {
+        if (!is_space(*rest)) return refuse(w, start, "not a value");
+    }
+    node->s = (struct rs_str){p, (uint32_t)(end - p)};
+    node->end = (uint32_t)(end - w->text.p);
+    w->i++;
+    return true;
+}
+
+/* Reads one value and all that it contains. */
+static bool walk_value(struct walk *w)
+{
+    uint32_t open[RS_JSON_DEPTH_MAX];
+    unsigned depth = 0;
+    struct rs_str key = RS_STR_NONE;
+
+    for (;;) {
+        /* A value starts at offset i. */
+        if (w->i >= w->n) return refuse(w, w->text.n, "the text ends before its value");
+        uint32_t at = w->count++;
+        struct rs_json_node *node = &w->node[at];
+        *node = (struct rs_json_node){.key = key, .at = w->at[w->i]};
+        char c = w->text.p[node->at];
+        bool opened = false;
+
+        if (c == '"') {
+            node->type = RS_JSON_STRING;
+            if (!read_string(w, &node->s, &node->end)) return false;
+        } else if (c == '{' || c == '[') {
+            node->type = c == '{' ? RS_JSON_OBJECT : RS_JSON_ARRAY;
+            if (depth == RS_JSON_DEPTH_MAX) return refuse(w, node->at, "nested too deeply");
+            open[depth++] = at;
+            w->i++;
+            char close = c == '{' ? '}' : ']';
+            opened = char_at(w, w->i) != close;
+        } else if (!read_scalar(w, node)) {
+            return false;
+        }
+        node->next = w->count;
+
+        /* Close what ends here, up to a comma that promises another value. */
+        while (!opened && depth > 0) {
+            struct rs_json_node *parent = &w->node[open[depth - 1]];
+            char close = parent->type == RS_JSON_OBJECT ? '}' : ']';
+            char sign = char_at(w, w->i);
+            uint32_t where = offset_or_end(w, w->i);
+            if (sign == close) {
+                parent->end = where + 1;
+                parent->next = w->count;
+                w->i++;
+                depth--;
+            } else if (sign == ',') {
+                w->i++;
+                break;
+            } else {
+                return refuse(w, where, close == '}' ? "expected , or }" : "expected , or ]");
+            }
+        }
+        if (depth == 0) return true;
+
+        key = RS_STR_NONE;
+        if (w->node[open[depth - 1]].type == RS_JSON_OBJECT) {
+            uint32_t end;
+            if (char_at(w, w->i) != '"') {
+                return refuse(w, offset_or_end(w, w->i), "expected a key");
+            }
+            if (!read_string(w, &key, &end)) return false;
+            if (char_at(w, w->i) != ':') return refuse(w, end, "expected : after a key");
+            w->i++;
+        }
+    }
+}
+
+static int parse_fast(struct rs_json_parser *parser, struct rs_arena *arena, struct rs_str text,
+                      struct rs_json *ret, struct rs_diag *diag)
+{
+    struct walk w = {.text = text, .arena = arena};
+    const char *why = rs_json_index_run(parser->index, text.p, text.n, &w.at, &w.n);
+    if (why) return rs_fail(diag, RS_E_DATA, "JSON: %s", why);
+    w.node = rs_json_nodes_reserve(parser, w.n + 1);
+    if (walk_value(&w) && w.i != w.n) refuse(&w, w.at[w.i], "text behind the value");
+    if (w.why) {
+        unsigned line, column;
+        rs_json_place(text, w.where, &line, &column);
+        return rs_fail(diag, RS_E_DATA, "JSON: %s at line %u, column %u", w.why, line, column);
+    }
+    *ret = (struct rs_json){.text = text, .node = w.node, .count = w.count};
+    return RS_OK;
+}
+
+int rs_json_parse(struct rs_json_parser *parser, struct rs_arena *arena, struct rs_str text,
+                  struct rs_json *ret, struct rs_diag *diag)
+{
+    if (parser->backend == RS_JSON_REFERENCE) {
+        return rs_json_parse_reference(parser, arena, text, ret, diag);
+    }
+    return parse_fast(parser, arena, text, ret, diag);
+}
+
+uint32_t rs_json_member(const struct rs_json *json, uint32_t at, const char *key)
+{
+    const struct rs_json_node *node = json->node;
+    if (node[at].type != RS_JSON_OBJECT) return 0;
+    struct rs_str want = rs_str_of(key);
+    for (uint32_t c = at + 1; c < node[at].next; c = node[c].next) {
+        if (rs_str_eq(node[c].key, want)) return c;
+    }
+    return 0;
+}
+
+void rs_json_place(struct rs_str text, uint32_t at, unsigned *ret_line, unsigned *ret_column)
+{
+    unsigned line = 1, column = 1;
+    for (uint32_t i = 0; i < at && i < text.n; i++) {
+        if (text.p[i] == '\n') {
+            line++;
+            column = 1;
+        } else if (((unsigned char)text.p[i] & 0xc0) != 0x80) {
+            column++;
+        }
+    }
+    *ret_line = line;
+    *ret_column = column;
+}
+
+static bool plain_name(struct rs_str key)
+{
+    for (uint32_t i = 0; i < key.n; i++) {
+        char c = key.p[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+        if (!letter && !(i && c >= '0' && c <= '9')) return false;
+    }
+    return key.n > 0;
+}
+
+/* Walks down from the root, entering the child whose range holds `at`. */
+void rs_json_path(const struct rs_json *json, uint32_t at, struct rs_buf *buf)
+{
+    const struct rs_json_node *node = json->node;
+    rs_buf_putc(buf, '$');
+    for (uint32_t here = 0; here != at;) {
+        uint32_t index = 0, child = here + 1;
+        while (node[child].next <= at) {
+            child = node[child].next;
+            index++;
+        }
+        if (node[here].type == RS_JSON_ARRAY) {
+            rs_buf_printf(buf, "[%u]", index);
+        } else if (plain_name(node[child].key)) {
+            rs_buf_printf(buf, ".%.*s", RS_FMT(node[child].key));
+        } else {
+            rs_buf_putc(buf, '[');
+            rs_json_quote(buf, node[child].key);
+            rs_buf_putc(buf, ']');
+        }
+        here = child;
+    }
+}
+
+const char *rs_json_type_name(enum rs_json_type type)
+{
+    static const char *const names[] = {"null",   "false", "true",  "number",
+                                        "string", "array", "object"};
+    return names[type];
+}
+
+void rs_json_quote(struct rs_buf *buf, struct rs_str s)
+{
+    rs_buf_putc(buf, '"');
+    for (uint32_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if (c == '"' || c == '\\') {
+            rs_buf_putc(buf, '\\');
+            rs_buf_putc(buf, (char)c);
+        } else if (c < ' ') {
+            rs_buf_printf(buf, "\\u%04x", c);
+        } else {
+            rs_buf_putc(buf, (char)c);
+        }
+    }
+    rs_buf_putc(buf, '"');
+}
