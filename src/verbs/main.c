@@ -1,0 +1,104 @@
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "rastro/log.h"
+#include "rastro/strmap.h"
+#include "verbs.h"
+
+#define F RS_GROUP_FORMAT
+#define S RS_GROUP_SCHEMA
+#define P RS_GROUP_PG
+#define K RS_GROUP_KAFKA
+
+const struct rs_verb rs_verbs[] = {
+    {"explain", "FILE...", "show what a message is read as, without a server", F | S | RS_GROUP_EXPLAIN,
+     rs_verb_explain, "rastro explain payload.json"},
+    {"config", "", "show each option's effective value and where it came from",
+     F | S | P | K | RS_GROUP_INGEST | RS_GROUP_CONFIG, rs_verb_config, "rastro config --config rastro.conf"},
+    {NULL, NULL, NULL, 0, NULL, NULL},
+};
+
+static void print_usage(FILE *out)
+{
+    fputs("usage: rastro VERB [options]\n\nCarrier scan events from Kafka to parcel timelines in PostgreSQL.\n\n", out);
+    for (const struct rs_verb *verb = rs_verbs; verb->name; verb++) {
+        fprintf(out, "  %-11s %s\n", verb->name, verb->summary);
+    }
+    fputs("\nrastro VERB --help shows a verb's options.\n", out);
+}
+
+static void print_verb_help(const struct rs_verb *verb)
+{
+    printf("usage: rastro %s%s%s [options]\n\n%s.\n\n", verb->name, *verb->arguments ? " " : "", verb->arguments,
+           verb->summary);
+    rs_options_print_help(stdout, verb->groups);
+    printf("\nexample: %s\n", verb->example);
+}
+
+static const struct rs_verb *find_verb(const char *name, struct rs_diag *diag)
+{
+    struct rs_strmap names = {0};
+    for (uint32_t i = 0; rs_verbs[i].name; i++) rs_strmap_add(&names, rs_str_of(rs_verbs[i].name), i);
+    uint32_t i = rs_strmap_get(&names, rs_str_of(name));
+    if (i == RS_STRMAP_NONE) {
+        struct rs_str near = rs_strmap_nearest(&names, rs_str_of(name));
+        rs_fail(diag, RS_E_USAGE, "unknown verb \"%s\"", name);
+        if (near.n) rs_fail_next(diag, "did you mean %.*s? rastro --help lists them", RS_FMT(near));
+    }
+    rs_strmap_free(&names);
+    return i == RS_STRMAP_NONE ? NULL : &rs_verbs[i];
+}
+
+static int complain(const char *program, int err, const struct rs_diag *diag)
+{
+    if (diag->text[0]) fprintf(stderr, "%s: %s\n", program, diag->text);
+    if (diag->next[0]) fprintf(stderr, "%*s Next: %s\n", (int)strlen(program), "", diag->next);
+    return rs_err_exit(err);
+}
+
+static enum rs_log_level level_of(const struct rs_options *options)
+{
+    const char *names[] = {"error", "warn", "info", "debug"};
+    for (int i = 0; i < 4; i++) {
+        if (rs_opt_is(options, RS_OPT_LOG_LEVEL, names[i])) return (enum rs_log_level)i;
+    }
+    return RS_LOG_INFO;
+}
+
+int main(int argc, char **argv)
+{
+    setlocale(LC_CTYPE, "C.UTF-8");
+    signal(SIGPIPE, SIG_IGN);
+    struct rs_diag diag = {0};
+    if (argc < 2) {
+        print_usage(stderr);
+        return rs_err_exit(RS_E_USAGE);
+    }
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+        print_usage(stdout);
+        return 0;
+    }
+    if (!strcmp(argv[1], "--version")) {
+        puts("rastro " RASTRO_VERSION);
+        return 0;
+    }
+    const struct rs_verb *verb = find_verb(argv[1], &diag);
+    if (!verb) return complain("rastro", RS_E_USAGE, &diag);
+
+    char program[32];
+    snprintf(program, sizeof program, "rastro %s", verb->name);
+    struct rs_options *options = rs_options_new();
+    int err = rs_options_read(options, verb->groups, argc - 2, argv + 2, &diag);
+    if (!err && rs_options_help(options)) {
+        print_verb_help(verb);
+    } else if (!err) {
+        rs_log_open(verb->name, level_of(options));
+        err = verb->run(options, &diag);
+    }
+    if (fflush(stdout) && !err) err = rs_fail(&diag, RS_E_IO, "standard output cannot be written");
+    int status = err ? complain(program, err, &diag) : 0;
+    rs_options_free(options);
+    return status;
+}

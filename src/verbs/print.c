@@ -1,0 +1,245 @@
+#include "print.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <wchar.h>
+
+#include "rastro/hash.h"
+
+struct cell {
+    struct rs_str text; /* owned */
+    bool number;
+};
+
+struct rs_grid {
+    const struct rs_column *column;
+    unsigned columns;
+    struct cell *cell;
+    size_t n, room;
+};
+
+struct rs_grid *rs_grid_new(const struct rs_column *columns, unsigned count)
+{
+    struct rs_grid *grid = rs_calloc(1, sizeof *grid);
+    grid->column = columns;
+    grid->columns = count;
+    return grid;
+}
+
+void rs_grid_free(struct rs_grid *grid)
+{
+    if (!grid) return;
+    for (size_t i = 0; i < grid->n; i++) free((void *)(uintptr_t)grid->cell[i].text.p);
+    free(grid->cell);
+    free(grid);
+}
+
+void rs_put_printable(struct rs_buf *buf, struct rs_str text)
+{
+    for (uint32_t i = 0; i < text.n; i++) {
+        unsigned char c = (unsigned char)text.p[i];
+        bool c1 = c == 0xc2 && i + 1 < text.n && (unsigned char)text.p[i + 1] < 0xa0;
+        if (c >= ' ' && c != 0x7f && !c1) {
+            rs_buf_putc(buf, (char)c);
+        } else {
+            rs_buf_puts(buf, RS_LIT("\xef\xbf\xbd"));
+            i += c1;
+        }
+    }
+}
+
+static void put(struct rs_grid *grid, struct rs_str text, bool number)
+{
+    if (grid->n == grid->room) {
+        grid->room = grid->room ? grid->room * 2 : 64;
+        grid->cell = rs_realloc(grid->cell, grid->room * sizeof *grid->cell);
+    }
+    struct rs_buf buf = {0};
+    rs_put_printable(&buf, text);
+    rs_buf_reserve(&buf, 1);
+    grid->cell[grid->n++] = (struct cell){{buf.p, (uint32_t)buf.n}, number};
+}
+
+void rs_grid_put(struct rs_grid *grid, struct rs_str text)
+{
+    put(grid, text, false);
+}
+
+void rs_grid_printf(struct rs_grid *grid, const char *fmt, ...)
+{
+    char text[1024];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    put(grid, rs_str_of(text), false);
+}
+
+void rs_grid_number(struct rs_grid *grid, long long number)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%lld", number);
+    put(grid, rs_str_of(text), true);
+}
+
+size_t rs_grid_rows(const struct rs_grid *grid)
+{
+    return grid->n / grid->columns;
+}
+
+/* ---- widths ------------------------------------------------------------------ */
+
+/* The next character and its width; damaged UTF-8 counts as one column. */
+static unsigned next_width(struct rs_str *s)
+{
+    wchar_t c;
+    mbstate_t state = {0};
+    size_t n = mbrtowc(&c, s->p, s->n, &state);
+    if (n == 0 || n > s->n) n = 1, c = L'?';
+    int width = wcwidth(c);
+    s->p += n;
+    s->n -= (uint32_t)n;
+    return width < 0 ? 1 : (unsigned)width;
+}
+
+unsigned rs_display_width(struct rs_str text)
+{
+    unsigned width = 0;
+    while (text.n) width += next_width(&text);
+    return width;
+}
+
+static struct rs_str cut_to(struct rs_str text, unsigned max)
+{
+    struct rs_str rest = text;
+    unsigned width = 0;
+    while (rest.n) {
+        struct rs_str before = rest;
+        width += next_width(&rest);
+        if (width > max) return (struct rs_str){text.p, (uint32_t)(before.p - text.p)};
+    }
+    return text;
+}
+
+/* ---- forms --------------------------------------------------------------------- */
+
+static void print_table(const struct rs_grid *grid, FILE *out)
+{
+    unsigned *width = rs_calloc(grid->columns, sizeof *width);
+    for (unsigned c = 0; c < grid->columns; c++) width[c] = rs_display_width(rs_str_of(grid->column[c].title));
+    for (size_t i = 0; i < grid->n; i++) {
+        unsigned c = (unsigned)(i % grid->columns), max = grid->column[c].max;
+        unsigned w = rs_display_width(grid->cell[i].text);
+        if (max && w > max) w = max;
+        if (w > width[c]) width[c] = w;
+    }
+    for (size_t row = 0; row <= rs_grid_rows(grid); row++) {
+        unsigned owed = 0; /* blanks, printed only before something */
+        for (unsigned c = 0; c < grid->columns; c++) {
+            const struct rs_column *column = &grid->column[c];
+            struct rs_str text = row ? grid->cell[(row - 1) * grid->columns + c].text : rs_str_of(column->title);
+            if (column->max) text = cut_to(text, column->max);
+            unsigned pad = width[c] - rs_display_width(text);
+            if (column->right) owed += pad;
+            if (text.n) {
+                fprintf(out, "%*s%.*s", (int)owed, "", RS_FMT(text));
+                owed = 0;
+            }
+            owed += (column->right ? 0 : pad) + 1;
+        }
+        fputc('\n', out);
+    }
+    free(width);
+}
+
+static void print_csv_cell(struct rs_str text, FILE *out)
+{
+    bool quote = false;
+    for (uint32_t i = 0; i < text.n; i++) quote |= strchr(",\"\n\r", text.p[i]) != NULL;
+    /* A spreadsheet must not run what a carrier wrote. */
+    bool formula = text.n && strchr("=+-@", text.p[0]) && !(text.n > 1 && text.p[1] >= '0' && text.p[1] <= '9');
+    if (!quote && !formula) {
+        fprintf(out, "%.*s", RS_FMT(text));
+        return;
+    }
+    fputs(formula ? "\"'" : "\"", out);
+    for (uint32_t i = 0; i < text.n; i++) {
+        if (text.p[i] == '"') fputc('"', out);
+        fputc(text.p[i], out);
+    }
+    fputc('"', out);
+}
+
+static void key_of(const char *title, char out[64])
+{
+    size_t n = 0;
+    for (; *title && n < 63; title++) {
+        char c = *title;
+        out[n++] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c == ' ' || c == '\'' ? '_' : c;
+    }
+    out[n] = '\0';
+}
+
+static void print_csv(const struct rs_grid *grid, FILE *out)
+{
+    char key[64];
+    for (unsigned c = 0; c < grid->columns; c++) {
+        key_of(grid->column[c].title, key);
+        fprintf(out, "%s%s", c ? "," : "", key);
+    }
+    for (size_t i = 0; i < grid->n; i++) {
+        fputs(i % grid->columns ? "," : "\r\n", out);
+        print_csv_cell(grid->cell[i].text, out);
+    }
+    fputs("\r\n", out);
+}
+
+static json_t *row_object(const struct rs_grid *grid, size_t row)
+{
+    json_t *object = json_object();
+    for (unsigned c = 0; c < grid->columns; c++) {
+        const struct cell *cell = &grid->cell[row * grid->columns + c];
+        char key[64];
+        key_of(grid->column[c].title, key);
+        json_t *value = cell->number ? json_integer(strtoll(cell->text.p, NULL, 10)) : rs_json_of(cell->text);
+        json_object_set_new(object, key, value);
+    }
+    return object;
+}
+
+void rs_grid_print(const struct rs_grid *grid, const struct rs_options *options, FILE *out)
+{
+    if (rs_opt_is(options, RS_OPT_FORMAT, "table")) {
+        print_table(grid, out);
+    } else if (rs_opt_is(options, RS_OPT_FORMAT, "csv")) {
+        print_csv(grid, out);
+    } else if (rs_opt_is(options, RS_OPT_FORMAT, "ndjson")) {
+        for (size_t row = 0; row < rs_grid_rows(grid); row++) {
+            rs_print_json(row_object(grid, row), options, out);
+        }
+    } else {
+        json_t *list = json_array();
+        for (size_t row = 0; row < rs_grid_rows(grid); row++) json_array_append_new(list, row_object(grid, row));
+        rs_print_json(list, options, out);
+    }
+}
+
+void rs_print_json(json_t *value, const struct rs_options *options, FILE *out)
+{
+    bool lines = rs_opt_is(options, RS_OPT_FORMAT, "ndjson");
+    json_dumpf(value, out, (lines ? JSON_COMPACT : JSON_INDENT(2)) | JSON_ENCODE_ANY);
+    fputc('\n', out);
+    json_decref(value);
+}
+
+json_t *rs_json_of(struct rs_str s)
+{
+    return s.n ? json_stringn(s.p, s.n) : json_null();
+}
+
+json_t *rs_json_of_key(const unsigned char key[16])
+{
+    char hex[33];
+    rs_hex(key, 16, hex);
+    return json_string(hex);
+}
