@@ -34,6 +34,7 @@ struct rs_country {
 struct rs_catalog {
     struct rs_arena *arena; /* owns every string below */
 
+    uint32_t status_version; /* of the list */
     struct rs_status *status;
     uint32_t status_count;
     struct rs_strmap status_by_name; /* -> index, which is the rank */

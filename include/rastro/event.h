@@ -40,7 +40,8 @@ enum rs_zone_basis {
     X(future, 4)         /* later than its publication plus the tolerance */     \
     X(synthetic, 5)      /* not a physical scan, by the profile */               \
     X(cut, 6)            /* a text was longer than is kept */                    \
-    X(nul, 7)            /* a NUL character was replaced */
+    X(nul, 7)            /* a NUL character was replaced */                      \
+    X(unknown_zone, 8)   /* it named a zone that nobody knows: passed over */
 
 enum rs_mark {
 #define X(name, bit) RS_MARK_##name = 1 << (bit),

@@ -25,8 +25,9 @@ enum rs_s10 rs_s10_check(const struct rs_catalog *catalog, struct rs_str number)
 char rs_s10_digit(struct rs_str number);
 
 /* Upper case, without spaces and dashes, as numbers are stored and looked up.
- * False when nothing is left, when it is longer than RS_NUMBER_MAX, or when it
- * holds anything but letters, digits and . _ / # : + */
+ * False when no digit is left (every scheme has some; a placeholder such as
+ * "string" has none), when it is longer than RS_NUMBER_MAX, or when it holds
+ * anything but letters, digits and . _ / # : + */
 bool rs_number_clean(struct rs_str pasted, char ret[RS_NUMBER_MAX], uint32_t *ret_n);
 
 #endif

@@ -58,7 +58,9 @@ struct rs_civil rs_civil_at(int64_t instant_us, int32_t offset_s);
 const char *rs_time_text(int64_t instant_us, char ret[RS_TIME_TEXT_MAX]);
 
 /* ISO 8601 back to an instant; for times that we wrote or that a user gives.
- * A time without a zone is UTC. */
+ * A time without a zone is UTC; a date alone is its first instant, or, with
+ * _end, its last. */
 bool rs_time_parse(struct rs_str text, int64_t *ret_instant_us);
+bool rs_time_parse_end(struct rs_str text, int64_t *ret_instant_us);
 
 #endif

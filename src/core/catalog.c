@@ -37,7 +37,7 @@ static int open_list(struct rs_reader *reader, const char *file, struct rs_str t
 {
     int err = rs_reader_open(reader, file, text, arena, diag);
     if (err) return err;
-    const char *const keys[] = {"$schema", "about", key, NULL};
+    const char *const keys[] = {"$schema", "about", "version", key, NULL};
     err = rs_reader_object(reader, 0, keys);
     if (!err) err = rs_reader_need(reader, 0, key, ret);
     if (err) rs_reader_close(reader);
@@ -89,7 +89,12 @@ int rs_catalog_read_statuses(struct rs_catalog *catalog, const char *file, struc
     uint32_t list;
     int err = open_list(&reader, file, text, catalog->arena, "statuses", &list, diag);
     if (err) return err;
+    uint32_t version;
+    int64_t number = 0;
     err = rs_reader_array(&reader, list);
+    if (!err) err = rs_reader_need(&reader, 0, "version", &version);
+    if (!err) err = rs_reader_integer(&reader, version, 1, 999999, &number);
+    catalog->status_version = (uint32_t)number;
     catalog->status = rs_arena_zero(catalog->arena, (children(&reader.json, list) + 1) * sizeof *catalog->status);
     const struct rs_json_node *node = reader.json.node;
     for (uint32_t c = list + 1; !err && c < node[list].next; c = node[c].next) {

@@ -129,6 +129,11 @@ static void read_events(struct rs_decoder *d, struct rs_report *report)
 {
     find_events(d, report->node);
     d->events_n = d->rejects_n = 0;
+    if (d->nodes_n == RS_EVENTS_MAX) {
+        /* A part of a history is no history: what it lacks was not withdrawn. */
+        reject(d, report->node, rs_say(d, "%u events or more in a history", RS_EVENTS_MAX));
+        return;
+    }
     struct seen seen = seen_for(d, d->nodes_n);
     for (uint32_t i = 0; i < d->nodes_n; i++) {
         GROW(d->events, d->events_n, d->events_room);
@@ -213,14 +218,20 @@ static bool read_parcel_key(struct rs_decoder *d, const struct rs_match *block, 
     return true;
 }
 
+/* A time about the parcel; what no one can mean is not told. */
+/* With `end`, a date alone is the end of its day: "by the 20th" includes it. */
+static int64_t read_fact_time(struct rs_decoder *d, const struct rs_match *block, const struct rs_time_rules *rules,
+                              bool end)
+{
+    struct rs_instant at;
+    if (rs_read_time(d, block, rules, &at, NULL) != RS_TIME_READ || !rs_in_range(d, at.us)) return RS_INSTANT_NONE;
+    return end && at.precision == RS_PRECISION_DAY ? at.us + RS_DAY_US - 1 : at.us;
+}
+
 static struct rs_period read_period(struct rs_decoder *d, const struct rs_match *block,
                                     const struct rs_period_rule *rule)
 {
-    struct rs_instant from, to;
-    struct rs_period period = {RS_INSTANT_NONE, RS_INSTANT_NONE};
-    if (rs_read_time(d, block, &rule->from, &from, NULL) == RS_TIME_READ) period.from_us = from.us;
-    if (rs_read_time(d, block, &rule->to, &to, NULL) == RS_TIME_READ) period.to_us = to.us;
-    return period;
+    return (struct rs_period){read_fact_time(d, block, &rule->from, false), read_fact_time(d, block, &rule->to, true)};
 }
 
 static void read_facts(struct rs_decoder *d, const struct rs_match *block, struct rs_report *report)
@@ -236,12 +247,10 @@ static void read_facts(struct rs_decoder *d, const struct rs_match *block, struc
     facts->signed_by = rs_word_kept(d, block, &rule->signed_by, &marks, NULL);
     facts->promised = read_period(d, block, &rule->promised);
     facts->estimated = read_period(d, block, &rule->estimated);
-    struct rs_instant at;
-    bool dated = rs_read_time(d, block, &rule->signed_at, &at, NULL) == RS_TIME_READ;
-    facts->signed_us = dated ? at.us : RS_INSTANT_NONE;
+    facts->signed_us = read_fact_time(d, block, &rule->signed_at, false);
     facts->any = facts->origin.country.n || facts->origin.city.n || facts->destination.country.n ||
                  facts->destination.city.n || facts->destination.name.n || facts->service.n ||
-                 facts->order.n || facts->signed_by.n || dated ||
+                 facts->order.n || facts->signed_by.n || facts->signed_us != RS_INSTANT_NONE ||
                  facts->promised.from_us != RS_INSTANT_NONE || facts->promised.to_us != RS_INSTANT_NONE ||
                  facts->estimated.from_us != RS_INSTANT_NONE || facts->estimated.to_us != RS_INSTANT_NONE;
     if (facts->any) facts->key = rs_facts_key(facts);
@@ -302,17 +311,19 @@ static void read_links(struct rs_decoder *d, struct rs_report *report)
 }
 
 /* The place of a message among the source's other ones about this parcel: its
- * update time, else the latest instant and the number of its scans. */
+ * update time, else the latest instant and the number of its scans.  A scan from
+ * the future does not count as the latest: its message would outrank the one
+ * that corrects it. */
 static void set_order(struct rs_decoder *d, const struct rs_match *block, struct rs_report *report)
 {
     struct rs_instant updated;
-    bool told = rs_read_time(d, block, &d->profile->updated, &updated, NULL) == RS_TIME_READ;
+    bool told = rs_read_updated(d, block, &updated);
     int64_t latest = RS_INSTANT_NONE;
     for (uint32_t i = 0; i < report->event_count; i++) {
         const struct rs_event *event = &report->event[i];
         if (event->kind != RS_EVENT_SCAN) continue;
         report->order_count++;
-        if (event->instant_us > latest) latest = event->instant_us;
+        if (!(event->marks & RS_MARK_future) && event->instant_us > latest) latest = event->instant_us;
     }
     report->order_us = told ? updated.us : latest;
     if (told) report->order_count = 0;

@@ -85,6 +85,14 @@ struct rs_str rs_say(const struct rs_decoder *d, const char *fmt, ...)
 
 /* ---- normalise.c ---- */
 
+/* False for defaults such as 0001-01-01 and placeholders such as 9999-12-31. */
+bool rs_in_range(const struct rs_decoder *d, int64_t instant_us);
+
+/* The message's own update time; false when there is none.  One from after its
+ * publication counts as none: as the order of a snapshot it would outrank every
+ * later one. */
+bool rs_read_updated(const struct rs_decoder *d, const struct rs_match *parcel, struct rs_instant *ret);
+
 /* One event; false with the reason when it cannot be used. */
 bool rs_normalise(struct rs_decoder *d, uint32_t node, struct rs_event *ret, struct rs_str *ret_reason);
 

@@ -4,13 +4,20 @@
 
 #include "decode_private.h"
 
+/* At most 80 bytes, and no half of a character. */
+static struct rs_str shortened(struct rs_str s)
+{
+    if (s.n <= 80) return s;
+    s.n = 80;
+    while (((unsigned char)s.p[s.n] & 0xc0) == 0x80) s.n--;
+    return s;
+}
+
 static void put_node(const struct rs_decoder *d, uint32_t node, struct rs_buf *buf)
 {
     rs_json_path(&d->json, node, buf);
     rs_buf_putc(buf, ' ');
-    struct rs_str raw = rs_json_raw(&d->json, node);
-    if (raw.n > 80) raw.n = 80;
-    rs_buf_puts(buf, raw);
+    rs_buf_puts(buf, shortened(rs_json_raw(&d->json, node)));
 }
 
 void rs_explain_source(const struct rs_decoder *d, struct rs_buf *buf)
@@ -45,7 +52,14 @@ void rs_explain_time(const struct rs_decoder *d, const struct rs_event *event, s
         rs_buf_puts(buf, RS_LIT("the message's own"));
         return;
     }
-    put_node(d, trace->time, buf);
+    if (rs_str_eq(rs_str_trim(d->json.node[trace->time].s), event->time)) {
+        put_node(d, trace->time, buf);
+    } else {
+        /* Joined from several fields, of which the first is named. */
+        rs_json_path(&d->json, trace->time, buf);
+        rs_buf_putc(buf, ' ');
+        rs_json_quote(buf, shortened(event->time));
+    }
     if (trace->zone) {
         rs_buf_puts(buf, RS_LIT(" + "));
         put_node(d, trace->zone, buf);
@@ -95,39 +109,157 @@ void rs_explain_status(const struct rs_decoder *d, const struct rs_event *event,
         rs_buf_puts(buf, RS_LIT("the source's own canonical status"));
         return;
     }
-    bool by_code = event->code.n && rs_strmap_get(&d->profile->codes, event->code) != RS_STRMAP_NONE;
-    rs_buf_printf(buf, "%s.%.*s, %s:%u", by_code ? "codes" : "texts", RS_FMT(by_code ? event->code : event->text),
-                  d->profile->file, event->trace->stage_line);
+    const struct rs_profile *p = d->profile;
+    bool reported = event->kind == RS_EVENT_REPORTED;
+    struct rs_str word = reported && !event->code.n ? event->text : event->code;
+    const char *rules = "codes";
+    if (reported && rs_strmap_get(&p->statuses, word) != RS_STRMAP_NONE) {
+        rules = "statuses";
+    } else if (!word.n || rs_strmap_get(&p->codes, word) == RS_STRMAP_NONE) {
+        rules = "texts";
+        word = event->text;
+    }
+    rs_buf_printf(buf, "%s.%.*s, %s:%u", rules, RS_FMT(word), p->file, event->trace->stage_line);
+}
+
+/* ---- what is passed over, and what nobody reads ------------------------------------- */
+
+/* An ignored path counts from the message, or with @ from each parcel. */
+struct each_parcel {
+    const struct rs_decoder *d;
+    const struct rs_path *path;
+    rs_path_cb *cb;
+    void *self;
+};
+
+static bool in_parcel(void *self, uint32_t parcel)
+{
+    struct each_parcel *each = self;
+    rs_path_each(each->path, &each->d->json, parcel, each->cb, each->self);
+    return true;
+}
+
+static void each_ignored(const struct rs_decoder *d, const struct rs_path *path, rs_path_cb *cb, void *self)
+{
+    struct each_parcel each = {d, path, cb, self};
+    if (path->from_root || !d->shape->parcel) {
+        in_parcel(&each, 0);
+    } else {
+        rs_path_each(d->shape->parcel, &d->json, 0, in_parcel, &each);
+    }
+}
+
+
+/* Which nodes the profile has something to say about. */
+struct reading {
+    const struct rs_decoder *d;
+    const struct rs_trie *trie; /* of the blocks that are being marked */
+    bool *read;                 /* of each node */
+};
+
+static bool mark_block(void *self, uint32_t base)
+{
+    struct reading *r = self;
+    struct rs_match match;
+    rs_trie_match(r->trie, &r->d->json, base, &match);
+    for (uint32_t i = 0; i < r->trie->slots; i++) r->read[match.slot[i]] = true;
+    for (uint32_t i = 0; i < match.more_n; i++) r->read[match.more[i].node] = true;
+    return true;
+}
+
+static bool mark_node(void *self, uint32_t node)
+{
+    ((struct reading *)self)->read[node] = true;
+    return true;
+}
+
+static bool mark_below(void *self, uint32_t node)
+{
+    struct reading *r = self;
+    for (uint32_t i = node; i < r->d->json.node[node].next; i++) r->read[i] = true;
+    return true;
+}
+
+/* An event's fields are known even when the event itself was a repeat or could
+ * not be used. */
+static bool mark_event(void *self, uint32_t node)
+{
+    struct reading *r = self;
+    const struct rs_profile *p = r->d->profile;
+    mark_block(r, node);
+    for (uint32_t i = 0; i < p->distrusted_n; i++) {
+        rs_path_each(p->distrusted[i].path, &r->d->json, node, mark_node, r);
+    }
+    return true;
+}
+
+static bool mark_parcel(void *self, uint32_t parcel)
+{
+    struct reading *r = self;
+    const struct rs_profile *p = r->d->profile;
+    const struct rs_json *json = &r->d->json;
+    r->trie = &p->parcel;
+    mark_block(r, parcel);
+    for (uint32_t i = 0; i < p->link_n; i++) {
+        r->trie = &p->link[i].trie;
+        if (p->link[i].each) {
+            rs_path_each(p->link[i].each, json, parcel, mark_block, r);
+        } else {
+            mark_block(r, parcel);
+        }
+    }
+    r->trie = &p->event;
+    for (uint32_t i = 0; i < r->d->shape->event_n; i++) {
+        rs_path_each(r->d->shape->event[i], json, parcel, mark_event, r);
+    }
+    return true;
+}
+
+/* What the message's shape reads; free `read`. */
+static struct reading read_nodes(const struct rs_decoder *d)
+{
+    struct reading r = {d, &d->profile->root, rs_calloc(d->json.count, sizeof(bool))};
+    mark_block(&r, 0);
+    if (d->shape->parcel) rs_path_each(d->shape->parcel, &d->json, 0, mark_parcel, &r);
+    for (uint32_t i = 0; i < d->shape->when_n; i++) {
+        uint32_t node;
+        if (rs_path_first(d->shape->when[i].path, &d->json, 0, &node)) r.read[node] = true;
+    }
+    return r;
+}
+
+/* Does the value say anything, and is it read by nobody? */
+static bool is_unread(const struct reading *r, uint32_t node)
+{
+    enum rs_json_type type = r->d->json.node[node].type;
+    return !r->read[node] && type < RS_JSON_ARRAY && type != RS_JSON_NULL;
+}
+
+struct unread_scan {
+    const struct reading *r;
+    bool found;
+};
+
+static bool find_unread(void *self, uint32_t node)
+{
+    struct unread_scan *scan = self;
+    uint32_t end = scan->r->d->json.node[node].next;
+    while (node < end && !is_unread(scan->r, node)) node++;
+    scan->found = node < end;
+    return !scan->found;
 }
 
 void rs_explain_ignored(const struct rs_decoder *d, struct rs_buf *buf)
 {
-    if (!d->profile) return;
+    if (!d->profile || !d->shape || !d->json.count) return;
+    struct reading r = read_nodes(d);
     for (uint32_t i = 0; i < d->profile->ignored_n; i++) {
-        uint32_t node;
-        if (!rs_path_first(d->profile->ignored[i], &d->json, 0, &node)) continue;
-        rs_buf_printf(buf, "%s%.*s", buf->n ? " " : "", RS_FMT(d->profile->ignored[i]->text));
+        const struct rs_path *path = d->profile->ignored[i];
+        struct unread_scan scan = {&r, false};
+        each_ignored(d, path, find_unread, &scan);
+        if (scan.found) rs_buf_printf(buf, "%s%.*s", buf->n ? " " : "", RS_FMT(path->text));
     }
-}
-
-/* ---- what nobody reads -------------------------------------------------------------- */
-
-static void touch(bool *read, const struct rs_trie *trie, const struct rs_json *json, uint32_t base)
-{
-    struct rs_match match;
-    rs_trie_match(trie, json, base, &match);
-    for (uint32_t i = 0; i < trie->slots; i++) read[match.slot[i]] = true;
-    for (uint32_t i = 0; i < match.more_n; i++) read[match.more[i].node] = true;
-}
-
-static bool touch_below(void *self, uint32_t node)
-{
-    struct {
-        bool *read;
-        const struct rs_json *json;
-    } *all = self;
-    for (uint32_t i = node; i < all->json->node[node].next; i++) all->read[i] = true;
-    return true;
+    free(r.read);
 }
 
 /* The path with every index as [*], so that a list's elements share it. */
@@ -157,30 +289,12 @@ static bool has_word(const struct rs_buf *buf, size_t from, struct rs_str word)
 void rs_explain_unread(const struct rs_decoder *d, const struct rs_message *message, struct rs_buf *buf)
 {
     const struct rs_profile *p = d->profile;
-    if (!p || !d->json.count) return;
-    bool *read = rs_calloc(d->json.count, sizeof *read);
-    touch(read, &p->root, &d->json, 0);
-    for (uint32_t r = 0; r < message->report_count; r++) {
-        const struct rs_report *report = &message->report[r];
-        touch(read, &p->parcel, &d->json, report->node);
-        for (uint32_t i = 0; i < p->link_n; i++) touch(read, &p->link[i].trie, &d->json, report->node);
-        for (uint32_t i = 0; i < report->event_count; i++) {
-            if (report->event[i].kind != RS_EVENT_REPORTED) touch(read, &p->event, &d->json, report->event[i].node);
-        }
-    }
-    struct {
-        bool *read;
-        const struct rs_json *json;
-    } all = {read, &d->json};
-    for (uint32_t i = 0; i < p->ignored_n; i++) rs_path_each(p->ignored[i], &d->json, 0, touch_below, &all);
-    for (uint32_t i = 0; d->shape && i < d->shape->when_n; i++) {
-        uint32_t node;
-        if (rs_path_first(d->shape->when[i].path, &d->json, 0, &node)) read[node] = true;
-    }
+    if (!p || !d->shape || !message->report_count) return;
+    struct reading r = read_nodes(d);
+    for (uint32_t i = 0; i < p->ignored_n; i++) each_ignored(d, p->ignored[i], mark_below, &r);
     size_t from = buf->n;
     for (uint32_t i = 1; i < d->json.count; i++) {
-        const struct rs_json_node *node = &d->json.node[i];
-        if (read[i] || node->type >= RS_JSON_ARRAY || node->type == RS_JSON_NULL) continue;
+        if (!is_unread(&r, i)) continue;
         struct rs_buf path = {0};
         general_path(&d->json, i, &path);
         struct rs_str word = {path.p, (uint32_t)path.n};
@@ -190,7 +304,7 @@ void rs_explain_unread(const struct rs_decoder *d, const struct rs_message *mess
         }
         rs_buf_free(&path);
     }
-    free(read);
+    free(r.read);
 }
 
 const char *rs_explain_list_order(const struct rs_report *report)

@@ -10,10 +10,22 @@
 #define FUTURE_MAX_US (400 * RS_DAY_US)
 #define INSTANT_MAX_US (INT64_C(4102444800) * RS_SECOND_US) /* 2100-01-01 */
 
-static bool in_range(int64_t instant_us, int64_t published_us)
+bool rs_in_range(const struct rs_decoder *d, int64_t instant_us)
 {
-    int64_t max = published_us > 0 ? published_us + FUTURE_MAX_US : INSTANT_MAX_US;
+    int64_t published = d->record->time_us;
+    int64_t max = published > 0 ? published + FUTURE_MAX_US : INSTANT_MAX_US;
     return instant_us >= INSTANT_MIN_US && instant_us <= max;
+}
+
+bool rs_read_updated(const struct rs_decoder *d, const struct rs_match *parcel, struct rs_instant *ret)
+{
+    struct rs_instant updated;
+    if (rs_read_time(d, parcel, &d->profile->updated, &updated, NULL) != RS_TIME_READ) return false;
+    int64_t published = d->record->time_us;
+    if (!rs_in_range(d, updated.us)) return false;
+    if (published > 0 && updated.us > published + d->options.future_us) return false;
+    *ret = updated;
+    return true;
 }
 
 static bool read_instant(struct rs_decoder *d, const struct rs_match *block, struct rs_event *event,
@@ -30,7 +42,7 @@ static bool read_instant(struct rs_decoder *d, const struct rs_match *block, str
     default:
         break;
     }
-    if (!in_range(instant.us, d->record->time_us)) {
+    if (!rs_in_range(d, instant.us)) {
         *ret_reason = rs_say(d, "time: '%.*s' is out of range", RS_FMT(instant.time));
         return false;
     }
@@ -139,23 +151,27 @@ bool rs_normalise(struct rs_decoder *d, uint32_t node, struct rs_event *ret, str
 
 /* ---- a status without a scan ------------------------------------------------------- */
 
+/* A scan from the future moves no status, so none is compared with it. */
 static const struct rs_event *newest(const struct rs_report *report)
 {
     const struct rs_event *newest = NULL;
     for (uint32_t i = 0; i < report->event_count; i++) {
         const struct rs_event *event = &report->event[i];
-        if (event->kind != RS_EVENT_SCAN) continue;
+        if (event->kind != RS_EVENT_SCAN || event->marks & RS_MARK_future) continue;
         /* All are of one source, so its name does not matter. */
         if (!newest || rs_event_cmp(event, RS_STR_NONE, newest, RS_STR_NONE) > 0) newest = event;
     }
     return newest;
 }
 
-static const struct rs_status *status_of(const struct rs_decoder *d, struct rs_str word)
+static const struct rs_status *status_of(const struct rs_decoder *d, struct rs_str word, unsigned *ret_line)
 {
-    uint32_t rank = rs_strmap_get(&d->profile->statuses, word);
-    if (rank == RS_STRMAP_NONE) rank = rs_strmap_get(&d->profile->codes, word);
-    return rank == RS_STRMAP_NONE ? NULL : &d->catalog->status[rank];
+    const struct rs_profile *p = d->profile;
+    bool own = rs_strmap_get(&p->statuses, word) != RS_STRMAP_NONE;
+    uint32_t rank = rs_strmap_get(own ? &p->statuses : &p->codes, word);
+    if (rank == RS_STRMAP_NONE) return NULL;
+    *ret_line = rs_strmap_get(own ? &p->status_line : &p->code_line, word);
+    return &d->catalog->status[rank];
 }
 
 /* The instant is the message's update time; without one, the newest scan's,
@@ -169,15 +185,15 @@ bool rs_normalise_status(struct rs_decoder *d, const struct rs_match *parcel,
     event.code = rs_word_kept(d, parcel, &p->status_code, &event.marks, NULL);
     event.text = rs_word_kept(d, parcel, &p->status_text, &event.marks, NULL);
     if (!event.code.n && !event.text.n) return false;
-    event.status = status_of(d, event.code.n ? event.code : event.text);
+    unsigned line = 0;
+    event.status = status_of(d, event.code.n ? event.code : event.text, &line);
     if (!event.status) return false;
     const struct rs_event *last = newest(report);
     if (last && rs_str_eq(last->status->stage, event.status->stage)) return false;
 
     struct rs_instant updated;
     int64_t anchor = 0;
-    if (rs_read_time(d, parcel, &p->updated, &updated, NULL) == RS_TIME_READ &&
-        in_range(updated.us, d->record->time_us)) {
+    if (rs_read_updated(d, parcel, &updated)) {
         anchor = event.instant_us = updated.us;
         event.basis = updated.basis;
         event.precision = updated.precision;
@@ -195,7 +211,10 @@ bool rs_normalise_status(struct rs_decoder *d, const struct rs_match *parcel,
     event.sequence = INT64_MAX;
     event.fp = rs_fp_of_reported(d->source, anchor, &event);
     event.said = event.fp;
-    if (d->options.trace) event.trace = rs_arena_zero(d->arena, sizeof *event.trace);
+    if (d->options.trace) {
+        event.trace = rs_arena_zero(d->arena, sizeof *event.trace);
+        event.trace->stage_line = line;
+    }
     *ret = event;
     return true;
 }

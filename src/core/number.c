@@ -38,14 +38,16 @@ enum rs_s10 rs_s10_check(const struct rs_catalog *catalog, struct rs_str number)
 bool rs_number_clean(struct rs_str pasted, char ret[RS_NUMBER_MAX], uint32_t *ret_n)
 {
     uint32_t n = 0;
+    bool digit = false;
     for (uint32_t i = 0; i < pasted.n; i++) {
         char c = pasted.p[i];
         if (c == ' ' || c == '-' || (c >= '\t' && c <= '\r')) continue;
         if (c >= 'a' && c <= 'z') c = (char)(c - 'a' + 'A');
         if (n == RS_NUMBER_MAX) return false;
         if (!is_digit(c) && !is_upper(c) && !memchr("._/#:+", c, 6)) return false;
+        digit |= is_digit(c);
         ret[n++] = c;
     }
     *ret_n = n;
-    return n > 0;
+    return digit;
 }

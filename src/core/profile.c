@@ -1,243 +1,12 @@
-/* Compiling a profile.
+/* Compiling a profile: its sections.
  *
  * One function for each kind of thing that a profile says; each checks the
  * keys it knows, so that a misspelt one is found where it stands.  The struct
  * that comes out has no JSON left in it.
  */
-#include "rastro/profile.h"
-
 #include <stdlib.h>
 
-#include "profile_private.h"
-#include "reader.h"
-
-struct compile {
-    struct rs_reader r;
-    const struct rs_catalog *catalog;
-    struct rs_zones *zones;
-    struct rs_profile *p;
-    struct rs_trie *trie; /* of the block being compiled */
-};
-
-static const struct rs_json_node *node_at(const struct compile *c, uint32_t at)
-{
-    return &c->r.json.node[at];
-}
-
-static uint32_t member(const struct compile *c, uint32_t at, const char *key)
-{
-    return rs_json_member(&c->r.json, at, key);
-}
-
-/* ---- paths and words ------------------------------------------------------------ */
-
-static int compile_path_text(struct compile *c, uint32_t at, struct rs_str text, struct rs_path **ret)
-{
-    struct rs_path *path = rs_arena_get(c->p->arena, sizeof *path);
-    const char *why;
-    uint32_t where;
-    if (!rs_path_parse(c->p->arena, text, path, &why, &where)) {
-        return rs_reader_fail(&c->r, at, "path \"%.*s\": %s at character %u", RS_FMT(text), why, where + 1);
-    }
-    *ret = path;
-    return RS_OK;
-}
-
-static int compile_path(struct compile *c, uint32_t at, struct rs_path **ret)
-{
-    const struct rs_json_node *node = node_at(c, at);
-    if (node->type == RS_JSON_STRING) return compile_path_text(c, at, node->s, ret);
-    return rs_reader_fail(&c->r, at, "expected a path, found %s", rs_json_type_name(node->type));
-}
-
-static int compile_slot(struct compile *c, uint32_t at, uint16_t *ret)
-{
-    struct rs_path *path = NULL;
-    int err = compile_path(c, at, &path);
-    if (err) return err;
-    int slot = rs_trie_add(path->from_root ? &c->p->root : c->trie, path);
-    if (slot < 0) return rs_reader_fail(&c->r, at, "more than %d paths in a block", RS_TRIE_SLOTS_MAX);
-    *ret = (uint16_t)((uint32_t)slot | (path->from_root ? RS_SLOT_ROOT : 0));
-    return RS_OK;
-}
-
-/* {"join": ["@.data", "@.hora"], "with": " "} */
-static int compile_join(struct compile *c, uint32_t at, struct rs_word_rule *rule)
-{
-    static const char *const keys[] = {"join", "with", NULL};
-    uint32_t join, alt = rule->n - 1;
-    int err = rs_reader_object(&c->r, at, keys);
-    if (!err) err = rs_reader_need(&c->r, at, "join", &join);
-    if (!err) err = rs_reader_array(&c->r, join);
-    if (err) return err;
-    err = rs_reader_string(&c->r, member(c, at, "with"), &rule->alt[alt].with);
-    if (!rule->alt[alt].with.n && !member(c, at, "with")) rule->alt[alt].with = RS_LIT(" ");
-    RS_EACH_CHILD (&c->r.json, join, part) {
-        if (err) break;
-        if (rule->alt[alt].n == RS_PARTS_MAX) {
-            return rs_reader_fail(&c->r, part, "more than %d parts", RS_PARTS_MAX);
-        }
-        err = compile_slot(c, part, &rule->alt[alt].slot[rule->alt[alt].n++]);
-    }
-    return err;
-}
-
-static int compile_alternative(struct compile *c, uint32_t at, struct rs_word_rule *rule)
-{
-    if (rule->n == RS_ALTERNATIVES_MAX) {
-        return rs_reader_fail(&c->r, at, "more than %d alternatives", RS_ALTERNATIVES_MAX);
-    }
-    rule->n++;
-    if (node_at(c, at)->type == RS_JSON_OBJECT) return compile_join(c, at, rule);
-    rule->alt[rule->n - 1].n = 1;
-    return compile_slot(c, at, &rule->alt[rule->n - 1].slot[0]);
-}
-
-/* A path, a join, or a list of them; absent (at == 0) gives the empty rule. */
-static int compile_word(struct compile *c, uint32_t at, struct rs_word_rule *rule)
-{
-    *rule = (struct rs_word_rule){0};
-    if (!at) return RS_OK;
-    if (node_at(c, at)->type != RS_JSON_ARRAY) return compile_alternative(c, at, rule);
-    int err = RS_OK;
-    RS_EACH_CHILD (&c->r.json, at, a) {
-        if (!err) err = compile_alternative(c, a, rule);
-    }
-    return err;
-}
-
-static int compile_member(struct compile *c, uint32_t object, const char *key, struct rs_word_rule *rule)
-{
-    return compile_word(c, member(c, object, key), rule);
-}
-
-/* ---- times and places ------------------------------------------------------------- */
-
-static int compile_zone_rule(struct compile *c, uint32_t at, struct rs_zone_rule *rule)
-{
-    static const char *const keys[] = {"at", "country", "region", NULL};
-    const struct rs_json_node *node = node_at(c, at);
-    *rule = (struct rs_zone_rule){0};
-    if (node->type == RS_JSON_STRING) {
-        rule->kind = RS_ZONE_NAMED;
-        rule->zone = rs_zones_find(c->zones, node->s.p, node->s.n);
-        if (rule->zone) return RS_OK;
-        return rs_reader_fail(&c->r, at, "no IANA zone \"%.*s\"", RS_FMT(node->s));
-    }
-    int err = rs_reader_object(&c->r, at, keys);
-    if (err) return err;
-    if (member(c, at, "at")) {
-        rule->kind = RS_ZONE_GIVEN_BY;
-        return compile_member(c, at, "at", &rule->at);
-    }
-    rule->kind = RS_ZONE_BY_PLACE;
-    if (!member(c, at, "country")) return rs_reader_fail(&c->r, at, "expected \"at\" or \"country\"");
-    err = compile_member(c, at, "country", &rule->country);
-    return err ? err : compile_member(c, at, "region", &rule->region);
-}
-
-static int compile_pattern(struct compile *c, uint32_t at, struct rs_time_rule *rule)
-{
-    struct rs_str text;
-    int err = rs_reader_string(&c->r, at, &text);
-    if (err) return err;
-    if (rule->pattern_n == RS_PATTERNS_MAX) {
-        return rs_reader_fail(&c->r, at, "more than %d patterns", RS_PATTERNS_MAX);
-    }
-    struct rs_diag why;
-    if (rs_time_pattern_compile(text, &rule->pattern[rule->pattern_n], &why)) {
-        return rs_reader_fail(&c->r, at, "%s", why.text);
-    }
-    rule->pattern_text[rule->pattern_n++] = text;
-    return RS_OK;
-}
-
-static int compile_patterns(struct compile *c, uint32_t at, struct rs_time_rule *rule)
-{
-    if (node_at(c, at)->type != RS_JSON_ARRAY) return compile_pattern(c, at, rule);
-    int err = RS_OK;
-    RS_EACH_CHILD (&c->r.json, at, a) {
-        if (!err) err = compile_pattern(c, a, rule);
-    }
-    return err;
-}
-
-static int compile_zones(struct compile *c, uint32_t at, struct rs_time_rule *rule)
-{
-    if (!at) return RS_OK;
-    if (node_at(c, at)->type != RS_JSON_ARRAY) {
-        rule->zone_n = 1;
-        return compile_zone_rule(c, at, &rule->zone[0]);
-    }
-    int err = RS_OK;
-    RS_EACH_CHILD (&c->r.json, at, a) {
-        if (err) break;
-        if (rule->zone_n == RS_ZONE_RULES_MAX) {
-            return rs_reader_fail(&c->r, a, "more than %d zone rules", RS_ZONE_RULES_MAX);
-        }
-        err = compile_zone_rule(c, a, &rule->zone[rule->zone_n++]);
-    }
-    return err;
-}
-
-static int compile_time(struct compile *c, uint32_t at, struct rs_time_rule *rule)
-{
-    static const char *const keys[] = {"at", "as", "zone", "offset", "latest", NULL};
-    uint32_t where, as;
-    *rule = (struct rs_time_rule){0};
-    int err = rs_reader_object(&c->r, at, keys);
-    if (!err) err = rs_reader_need(&c->r, at, "at", &where);
-    if (!err) err = rs_reader_need(&c->r, at, "as", &as);
-    if (!err) err = compile_word(c, where, &rule->at);
-    if (!err) err = compile_patterns(c, as, rule);
-    if (!err) err = compile_zones(c, member(c, at, "zone"), rule);
-    if (!err) err = compile_member(c, at, "offset", &rule->offset);
-    uint32_t latest = member(c, at, "latest");
-    if (!err && latest) err = rs_reader_bool(&c->r, latest, &rule->latest);
-    return err;
-}
-
-/* One time, or a list of which the first that is there counts. */
-static int compile_times(struct compile *c, uint32_t at, struct rs_time_rules *rules)
-{
-    *rules = (struct rs_time_rules){0};
-    if (!at) return RS_OK;
-    if (node_at(c, at)->type != RS_JSON_ARRAY) {
-        rules->n = 1;
-        return compile_time(c, at, &rules->rule[0]);
-    }
-    int err = RS_OK;
-    RS_EACH_CHILD (&c->r.json, at, a) {
-        if (err) break;
-        if (rules->n == RS_TIMES_MAX) return rs_reader_fail(&c->r, a, "more than %d times", RS_TIMES_MAX);
-        err = compile_time(c, a, &rules->rule[rules->n++]);
-    }
-    return err;
-}
-
-static int compile_place(struct compile *c, uint32_t at, struct rs_place_rule *rule)
-{
-    static const char *const keys[] = {"country", "region", "city", "name", NULL};
-    *rule = (struct rs_place_rule){0};
-    if (!at) return RS_OK;
-    int err = rs_reader_object(&c->r, at, keys);
-    if (!err) err = compile_member(c, at, "country", &rule->country);
-    if (!err) err = compile_member(c, at, "region", &rule->region);
-    if (!err) err = compile_member(c, at, "city", &rule->city);
-    if (!err) err = compile_member(c, at, "name", &rule->name);
-    return err;
-}
-
-static int compile_period(struct compile *c, uint32_t at, struct rs_period_rule *rule)
-{
-    static const char *const keys[] = {"from", "to", NULL};
-    *rule = (struct rs_period_rule){0};
-    if (!at) return RS_OK;
-    int err = rs_reader_object(&c->r, at, keys);
-    if (!err) err = compile_times(c, member(c, at, "from"), &rule->from);
-    if (!err) err = compile_times(c, member(c, at, "to"), &rule->to);
-    return err;
-}
+#include "profile_compile.h"
 
 /* ---- shapes --------------------------------------------------------------------------- */
 
@@ -252,14 +21,14 @@ static int compile_condition(struct compile *c, uint32_t at, struct rs_condition
             condition->absent = true;
             text = (struct rs_str){text.p + 1, text.n - 1};
         }
-        return compile_path_text(c, at, text, &condition->path);
+        return rs_compile_path_text(c, at, text, &condition->path);
     }
     uint32_t where, is;
     int err = rs_reader_object(&c->r, at, keys);
     if (!err) err = rs_reader_need(&c->r, at, "at", &where);
     if (!err) err = rs_reader_need(&c->r, at, "is", &is);
     if (!err) err = rs_reader_string(&c->r, is, &condition->is);
-    return err ? err : compile_path(c, where, &condition->path);
+    return err ? err : rs_compile_path(c, where, &condition->path);
 }
 
 static int compile_shape_events(struct compile *c, uint32_t at, struct rs_shape *shape)
@@ -267,13 +36,13 @@ static int compile_shape_events(struct compile *c, uint32_t at, struct rs_shape 
     if (!at) return RS_OK;
     if (node_at(c, at)->type != RS_JSON_ARRAY) {
         shape->event_n = 1;
-        return compile_path(c, at, &shape->event[0]);
+        return rs_compile_path(c, at, &shape->event[0]);
     }
     int err = RS_OK;
     RS_EACH_CHILD (&c->r.json, at, a) {
         if (err) break;
         if (shape->event_n == RS_ALTERNATIVES_MAX) return rs_reader_fail(&c->r, a, "too many paths");
-        err = compile_path(c, a, &shape->event[shape->event_n++]);
+        err = rs_compile_path(c, a, &shape->event[shape->event_n++]);
     }
     return err;
 }
@@ -312,7 +81,7 @@ static int compile_shape(struct compile *c, uint32_t at)
 
     uint32_t parcel;
     err = rs_reader_need(&c->r, at, "parcel", &parcel);
-    if (!err) err = compile_path(c, parcel, &shape->parcel);
+    if (!err) err = rs_compile_path(c, parcel, &shape->parcel);
     if (!err) err = compile_history(c, at, shape);
     return err ? err : compile_shape_events(c, member(c, at, "event"), shape);
 }
@@ -326,7 +95,7 @@ static int compile_carrier(struct compile *c, uint32_t at, struct rs_carrier_rul
     if (node_at(c, at)->type != RS_JSON_STRING) {
         static const char *const keys[] = {"at", NULL};
         int err = rs_reader_object(&c->r, at, keys);
-        return err ? err : compile_member(c, at, "at", &rule->at);
+        return err ? err : rs_compile_member(c, at, "at", &rule->at);
     }
     int err = rs_reader_string(&c->r, at, &rule->is);
     if (err || rs_carrier_named(c->catalog, rule->is)) return err;
@@ -336,7 +105,7 @@ static int compile_carrier(struct compile *c, uint32_t at, struct rs_carrier_rul
 /* A contract that many feeders use names the feeder in the message. */
 static int compile_feed(struct compile *c, uint32_t at)
 {
-    int err = compile_word(c, at, &c->p->feed);
+    int err = rs_compile_word(c, at, &c->p->feed);
     for (uint32_t i = 0; !err && i < c->p->feed.n; i++) {
         if (c->p->feed.alt[i].slot[0] & RS_SLOT_ROOT) continue;
         err = rs_reader_fail(&c->r, at, "the feed is one for a message: its path starts with $");
@@ -352,11 +121,11 @@ static int compile_parcel(struct compile *c, uint32_t at)
     int err = rs_reader_object(&c->r, at, keys);
     if (!err) err = rs_reader_need(&c->r, at, "number", &number);
     if (!err) err = rs_reader_need(&c->r, at, "carrier", &carrier);
-    if (!err) err = compile_word(c, number, &c->p->number);
+    if (!err) err = rs_compile_word(c, number, &c->p->number);
     if (!err) err = compile_carrier(c, carrier, &c->p->carrier);
-    if (!err) err = compile_member(c, at, "discriminator", &c->p->discriminator);
+    if (!err) err = rs_compile_member(c, at, "discriminator", &c->p->discriminator);
     if (!err) err = compile_feed(c, member(c, at, "feed"));
-    if (!err) err = compile_times(c, member(c, at, "updated"), &c->p->updated);
+    if (!err) err = rs_compile_times(c, member(c, at, "updated"), &c->p->updated);
     return err;
 }
 
@@ -382,12 +151,12 @@ static int compile_event(struct compile *c, uint32_t at)
     c->trie = &c->p->event;
     int err = rs_reader_object(&c->r, at, keys);
     if (!err) err = rs_reader_need(&c->r, at, "time", &time);
-    if (!err) err = compile_times(c, time, &c->p->time);
-    if (!err) err = compile_member(c, at, "code", &c->p->code);
-    if (!err) err = compile_member(c, at, "text", &c->p->text_rule);
-    if (!err) err = compile_place(c, member(c, at, "place"), &c->p->place);
-    if (!err) err = compile_member(c, at, "sequence", &c->p->sequence);
-    if (!err) err = compile_member(c, at, "id", &c->p->id);
+    if (!err) err = rs_compile_times(c, time, &c->p->time);
+    if (!err) err = rs_compile_member(c, at, "code", &c->p->code);
+    if (!err) err = rs_compile_member(c, at, "text", &c->p->text_rule);
+    if (!err) err = rs_compile_place(c, member(c, at, "place"), &c->p->place);
+    if (!err) err = rs_compile_member(c, at, "sequence", &c->p->sequence);
+    if (!err) err = rs_compile_member(c, at, "id", &c->p->id);
     if (!err) err = compile_identity_words(c, member(c, at, "identity"));
     if (err) return err;
     if (!c->p->code.n && !c->p->text_rule.n) return rs_reader_fail(&c->r, at, "an event needs \"code\" or \"text\"");
@@ -398,7 +167,7 @@ static int compile_event(struct compile *c, uint32_t at)
     RS_EACH_CHILD (&c->r.json, context, x) {
         if (err) break;
         if (c->p->context_n == RS_CONTEXT_MAX) return rs_reader_fail(&c->r, x, "too many");
-        err = compile_word(c, x, &c->p->context[c->p->context_n++]);
+        err = rs_compile_word(c, x, &c->p->context[c->p->context_n++]);
     }
     return err;
 }
@@ -430,7 +199,7 @@ static int compile_zone_words(struct compile *c, uint32_t at)
     c->p->zones = rs_arena_get(c->p->arena, (n + 1) * sizeof *c->p->zones);
     RS_EACH_CHILD (&c->r.json, at, z) {
         struct rs_zone_rule rule;
-        err = compile_zone_rule(c, z, &rule);
+        err = rs_compile_zone_rule(c, z, &rule);
         if (err) return err;
         if (rule.kind != RS_ZONE_NAMED) return rs_reader_fail(&c->r, z, "expected an IANA zone");
         c->p->zones[c->p->zones_n] = rule.zone;
@@ -512,8 +281,8 @@ static int compile_identity(struct compile *c, uint32_t at)
     static const char *const status_keys[] = {"code", "text", NULL};
     c->trie = &c->p->parcel;
     err = rs_reader_object(&c->r, status, status_keys);
-    if (!err) err = compile_member(c, status, "code", &c->p->status_code);
-    return err ? err : compile_member(c, status, "text", &c->p->status_text);
+    if (!err) err = rs_compile_member(c, status, "code", &c->p->status_code);
+    return err ? err : rs_compile_member(c, status, "text", &c->p->status_text);
 }
 
 /* {"PU_PICKUP_SUCCESS": "accepted.scan"} into a map and a map of lines. */
@@ -557,7 +326,7 @@ static int compile_planned(struct compile *c, uint32_t at)
     c->trie = &c->p->event;
     int err = rs_reader_object(&c->r, at, keys);
     if (!err) err = compile_words(c, member(c, at, "codes"), &c->p->planned_codes);
-    if (!err) err = compile_member(c, at, "at", &c->p->planned);
+    if (!err) err = rs_compile_member(c, at, "at", &c->p->planned);
     if (!err) err = rs_reader_string(&c->r, member(c, at, "is"), &c->p->planned_is);
     if (!err && c->p->planned.n && !c->p->planned_is.n) err = rs_reader_fail(&c->r, at, "\"is\" is missing");
     return err;
@@ -573,9 +342,9 @@ static int compile_link(struct compile *c, uint32_t at)
     if (!err) err = rs_reader_need(&c->r, at, "kind", &kind);
     if (!err) err = rs_reader_need(&c->r, at, "number", &number);
     if (!err) err = rs_reader_string(&c->r, kind, &link->kind);
-    if (!err && member(c, at, "each")) err = compile_path(c, member(c, at, "each"), &link->each);
+    if (!err && member(c, at, "each")) err = rs_compile_path(c, member(c, at, "each"), &link->each);
     c->trie = &link->trie;
-    if (!err) err = compile_word(c, number, &link->number);
+    if (!err) err = rs_compile_word(c, number, &link->number);
     if (!err) err = compile_carrier(c, member(c, at, "carrier"), &link->carrier);
     return err;
 }
@@ -588,14 +357,14 @@ static int compile_facts(struct compile *c, uint32_t at)
     struct rs_facts_rule *facts = &c->p->facts;
     c->trie = &c->p->parcel;
     int err = rs_reader_object(&c->r, at, keys);
-    if (!err) err = compile_place(c, member(c, at, "origin"), &facts->origin);
-    if (!err) err = compile_place(c, member(c, at, "destination"), &facts->destination);
-    if (!err) err = compile_member(c, at, "service", &facts->service);
-    if (!err) err = compile_member(c, at, "order", &facts->order);
-    if (!err) err = compile_period(c, member(c, at, "promised"), &facts->promised);
-    if (!err) err = compile_period(c, member(c, at, "estimated"), &facts->estimated);
-    if (!err) err = compile_member(c, at, "signed_by", &facts->signed_by);
-    if (!err) err = compile_times(c, member(c, at, "signed_at"), &facts->signed_at);
+    if (!err) err = rs_compile_place(c, member(c, at, "origin"), &facts->origin);
+    if (!err) err = rs_compile_place(c, member(c, at, "destination"), &facts->destination);
+    if (!err) err = rs_compile_member(c, at, "service", &facts->service);
+    if (!err) err = rs_compile_member(c, at, "order", &facts->order);
+    if (!err) err = rs_compile_period(c, member(c, at, "promised"), &facts->promised);
+    if (!err) err = rs_compile_period(c, member(c, at, "estimated"), &facts->estimated);
+    if (!err) err = rs_compile_member(c, at, "signed_by", &facts->signed_by);
+    if (!err) err = rs_compile_times(c, member(c, at, "signed_at"), &facts->signed_at);
     return err;
 }
 
@@ -607,7 +376,7 @@ static int compile_meaning(struct compile *c, uint32_t at)
     int err = rs_reader_object(&c->r, at, keys);
     if (!err) err = compile_version(c, at, &p->meaning);
     c->trie = &p->event;
-    if (!err) err = compile_member(c, at, "canonical", &p->canonical);
+    if (!err) err = rs_compile_member(c, at, "canonical", &p->canonical);
     if (!err) err = compile_codes(c, member(c, at, "codes"), &p->codes, &p->code_line);
     if (!err) err = compile_codes(c, member(c, at, "texts"), &p->texts, &p->text_line);
     if (!err) err = compile_codes(c, member(c, at, "statuses"), &p->statuses, &p->status_line);
@@ -637,7 +406,7 @@ static int compile_distrusted(struct compile *c, uint32_t at)
     if (!err) err = rs_reader_need(&c->r, at, "at", &where);
     if (!err) err = rs_reader_need(&c->r, at, "as", &as);
     if (!err) err = rs_reader_need(&c->r, at, "why", &why);
-    if (!err) err = compile_path(c, where, &d->path);
+    if (!err) err = rs_compile_path(c, where, &d->path);
     if (!err) err = rs_reader_string(&c->r, as, &pattern);
     if (!err) err = rs_reader_string(&c->r, why, &d->why);
     if (err) return err;
@@ -658,7 +427,7 @@ static int compile_explain(struct compile *c, uint32_t at)
     if (ignored) {
         RS_EACH_CHILD (&c->r.json, ignored, i) {
             if (c->p->ignored_n == RS_IGNORED_MAX) return rs_reader_fail(&c->r, i, "too many");
-            if ((err = compile_path(c, i, &c->p->ignored[c->p->ignored_n++]))) return err;
+            if ((err = rs_compile_path(c, i, &c->p->ignored[c->p->ignored_n++]))) return err;
         }
     }
     if (distrusted) {

@@ -19,7 +19,7 @@
 #define RS_CONTEXT_MAX 6
 #define RS_TOPICS_MAX 8
 #define RS_MISSING_MAX 16
-#define RS_IGNORED_MAX 24
+#define RS_IGNORED_MAX 96
 #define RS_DISTRUSTED_MAX 4
 #define RS_SOURCE_NAME_MAX 40
 
@@ -155,7 +155,7 @@ struct rs_profile {
     struct rs_str planned_is;
 
     /* for explain */
-    struct rs_path *ignored[RS_IGNORED_MAX];
+    struct rs_path *ignored[RS_IGNORED_MAX]; /* from the message, or with @ below each parcel */
     uint32_t ignored_n;
     struct rs_distrusted {
         struct rs_path *path;

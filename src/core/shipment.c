@@ -16,11 +16,35 @@ static void complain(struct shipment_reader *r, const char *key, const char *wha
     if (!r->wrong.n) r->wrong = rs_say(r->d, "%s: %s", key, what);
 }
 
+/* The member, or 0 when it is not there or null; one that is there twice is
+ * refused, since nobody can say which of them was meant. */
+static uint32_t member(struct shipment_reader *r, uint32_t object, const char *key)
+{
+    const struct rs_json_node *node = r->d->json.node;
+    if (node[object].type != RS_JSON_OBJECT) return 0;
+    uint32_t found = 0;
+    for (uint32_t c = object + 1; c < node[object].next; c = node[c].next) {
+        if (!rs_str_is(node[c].key, key)) continue;
+        if (found) complain(r, key, "is there twice");
+        found = c;
+    }
+    return found && node[found].type != RS_JSON_NULL ? found : 0;
+}
+
+/* The same, of one type only. */
+static uint32_t typed(struct shipment_reader *r, uint32_t object, const char *key, enum rs_json_type type)
+{
+    uint32_t at = member(r, object, key);
+    if (!at || r->d->json.node[at].type == type) return at;
+    complain(r, key, type == RS_JSON_OBJECT ? "expected an object" : "expected a list");
+    return 0;
+}
+
 static struct rs_str text(struct shipment_reader *r, uint32_t object, const char *key)
 {
-    uint32_t at = rs_json_member(&r->d->json, object, key);
+    uint32_t at = member(r, object, key);
     const struct rs_json_node *node = &r->d->json.node[at];
-    if (!at || node->type == RS_JSON_NULL) return RS_STR_NONE;
+    if (!at) return RS_STR_NONE;
     struct rs_str s = rs_str_trim(node->s);
     if (node->type != RS_JSON_STRING) {
         complain(r, key, "expected a string");
@@ -37,24 +61,34 @@ static struct rs_str needed(struct shipment_reader *r, uint32_t object, const ch
     return s;
 }
 
+static bool truth(struct shipment_reader *r, uint32_t object, const char *key)
+{
+    uint32_t at = member(r, object, key);
+    if (!at) return false;
+    enum rs_json_type type = r->d->json.node[at].type;
+    if (type != RS_JSON_TRUE && type != RS_JSON_FALSE) complain(r, key, "expected true or false");
+    return type == RS_JSON_TRUE;
+}
+
 static int64_t instant(struct shipment_reader *r, uint32_t object, const char *key)
 {
     struct rs_str s = text(r, object, key);
     int64_t us = RS_INSTANT_NONE;
-    if (s.n && !rs_time_parse(s, &us)) complain(r, key, "no ISO 8601 date");
+    bool end = strcmp(key, "to") == 0;
+    if (s.n && !(end ? rs_time_parse_end(s, &us) : rs_time_parse(s, &us))) complain(r, key, "no ISO 8601 date");
     return us;
 }
 
 static struct rs_period period(struct shipment_reader *r, uint32_t object, const char *key)
 {
-    uint32_t at = rs_json_member(&r->d->json, object, key);
+    uint32_t at = typed(r, object, key, RS_JSON_OBJECT);
     if (!at) return (struct rs_period){RS_INSTANT_NONE, RS_INSTANT_NONE};
     return (struct rs_period){instant(r, at, "from"), instant(r, at, "to")};
 }
 
 static struct rs_place place(struct shipment_reader *r, uint32_t object, const char *key)
 {
-    uint32_t at = rs_json_member(&r->d->json, object, key);
+    uint32_t at = typed(r, object, key, RS_JSON_OBJECT);
     if (!at) return (struct rs_place){0};
     struct rs_place place = {
         .country = text(r, at, "country"),
@@ -71,9 +105,9 @@ static struct rs_place place(struct shipment_reader *r, uint32_t object, const c
 static void read_parcels(struct shipment_reader *r, struct rs_shipment *s)
 {
     struct rs_decoder *d = r->d;
-    uint32_t list = rs_json_member(&d->json, 0, "parcels"), n = 0;
+    uint32_t list = typed(r, 0, "parcels", RS_JSON_ARRAY), n = 0;
     const struct rs_json_node *node = d->json.node;
-    if (!list || node[list].type != RS_JSON_ARRAY || node[list].next == list + 1) {
+    if (!list || node[list].next == list + 1) {
         complain(r, "parcels", "missing");
         return;
     }
@@ -95,7 +129,7 @@ static void read_parcels(struct shipment_reader *r, struct rs_shipment *s)
         if (s10 == RS_S10_OK) continue;
         struct rs_str alias = text(r, c, "carrier");
         const struct rs_carrier *carrier = rs_carrier_of(d->catalog, RS_LIT("rastro"), alias);
-        key->issuer = carrier ? carrier->id : rs_foreign_issuer(d, RS_LIT("shipments"), alias);
+        key->issuer = carrier ? carrier->id : rs_foreign_issuer(d, RS_LIT("rastro"), alias);
     }
 }
 
@@ -124,8 +158,7 @@ bool rs_read_shipment(struct rs_decoder *d, struct rs_message *ret)
     s->order = needed(&r, 0, "order");
     s->updated_us = instant(&r, 0, "updated");
     if (s->updated_us == RS_INSTANT_NONE) complain(&r, "updated", "missing");
-    uint32_t cancelled = rs_json_member(&d->json, 0, "cancelled");
-    s->cancelled = cancelled && d->json.node[cancelled].type == RS_JSON_TRUE;
+    s->cancelled = truth(&r, 0, "cancelled");
     s->seller = text(&r, 0, "seller");
     s->service = text(&r, 0, "service");
     s->dispatched_us = instant(&r, 0, "dispatched");

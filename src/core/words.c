@@ -36,7 +36,8 @@ static struct rs_str node_word(const struct rs_decoder *d, uint32_t at)
         struct rs_str word = rs_str_trim(node->s);
         return word.n && is_missing(d->profile, word) ? RS_STR_NONE : word;
     }
-    case RS_JSON_NUMBER:
+    /* A source that says "nothing" as 0 in one field lists "0". */
+    case RS_JSON_NUMBER: return is_missing(d->profile, node->s) ? RS_STR_NONE : node->s;
     case RS_JSON_TRUE: return node->s;
     case RS_JSON_FALSE: return d->profile->missing_false ? RS_STR_NONE : node->s;
     default: return RS_STR_NONE;
@@ -181,7 +182,7 @@ static bool zone_from_place(const struct rs_decoder *d, const struct rs_match *b
 }
 
 static struct local find_zone(const struct rs_decoder *d, const struct rs_match *block,
-                              const struct rs_time_rule *rule, struct rs_str *ret_word,
+                              const struct rs_time_rule *rule, struct rs_instant *ret,
                               struct rs_event_trace *trace)
 {
     struct local local;
@@ -196,8 +197,9 @@ static struct local find_zone(const struct rs_decoder *d, const struct rs_match 
         }
         struct rs_str word = rs_word(d, block, &zone->at, &trace->zone);
         if (!word.n) continue;
-        *ret_word = word;
+        ret->zone = word;
         if (zone_from_word(d, word, &local)) return local;
+        ret->marks |= RS_MARK_unknown_zone;
     }
     trace->zone_rule = UINT32_MAX;
     return (struct local){NULL, 0, RS_BASIS_ASSUMED};
@@ -232,7 +234,7 @@ static bool read_with(const struct rs_decoder *d, const struct rs_match *block,
     ret->zone = RS_STR_NONE;
     struct local local = {NULL, civil.offset_s, RS_BASIS_GIVEN};
     if (!civil.has_offset) {
-        local = find_zone(d, block, rule, &ret->zone, trace);
+        local = find_zone(d, block, rule, ret, trace);
     } else {
         trace->zone_rule = UINT32_MAX;
     }
@@ -245,22 +247,40 @@ static bool read_with(const struct rs_decoder *d, const struct rs_match *block,
     return true;
 }
 
-/* A path with [*] in it: the latest of what it selected. */
-static void read_later_ones(const struct rs_decoder *d, const struct rs_match *block,
-                            const struct rs_time_rule *rule, struct rs_instant *ret,
-                            struct rs_event_trace *trace)
+/* One of the places that a path with [*] selected: kept when it is later. */
+static enum rs_time_outcome take_later(const struct rs_decoder *d, const struct rs_match *block,
+                                       const struct rs_time_rule *rule, uint32_t node, struct rs_instant *ret,
+                                       struct rs_event_trace *trace)
+{
+    struct rs_instant other;
+    other.time = node_word(d, node);
+    if (!other.time.n) return RS_TIME_MISSING;
+    if (!read_with(d, block, rule, other.time, &other, trace)) {
+        if (ret->us == RS_INSTANT_NONE) ret->time = other.time;
+        return RS_TIME_BAD;
+    }
+    if (other.us > ret->us) *ret = other;
+    return RS_TIME_READ;
+}
+
+/* The latest of what the path selected; places that say nothing do not count,
+ * the first among them neither. */
+static enum rs_time_outcome read_latest(const struct rs_decoder *d, const struct rs_match *block,
+                                        const struct rs_time_rule *rule, struct rs_instant *ret,
+                                        struct rs_event_trace *trace)
 {
     uint16_t slot = rule->at.alt[0].slot[0];
     const struct rs_match *match = slot & RS_SLOT_ROOT ? &d->root : block;
+    slot = (uint16_t)(slot & ~RS_SLOT_ROOT);
+    if (!match->slot[slot]) return RS_TIME_MISSING;
+    ret->us = RS_INSTANT_NONE;
+    enum rs_time_outcome best = take_later(d, block, rule, match->slot[slot], ret, trace);
     for (uint32_t i = 0; i < match->more_n; i++) {
-        if (match->more[i].slot != (slot & ~RS_SLOT_ROOT)) continue;
-        struct rs_str word = node_word(d, match->more[i].node);
-        struct rs_instant other = {.us = RS_INSTANT_NONE};
-        if (word.n && read_with(d, block, rule, word, &other, trace) && other.us > ret->us) {
-            other.time = word;
-            *ret = other;
-        }
+        if (match->more[i].slot != slot) continue;
+        enum rs_time_outcome outcome = take_later(d, block, rule, match->more[i].node, ret, trace);
+        if (outcome == RS_TIME_READ || best == RS_TIME_MISSING) best = outcome;
     }
+    return best;
 }
 
 enum rs_time_outcome rs_read_time(const struct rs_decoder *d, const struct rs_match *block,
@@ -271,13 +291,16 @@ enum rs_time_outcome rs_read_time(const struct rs_decoder *d, const struct rs_ma
     if (!trace) trace = &none;
     for (uint32_t i = 0; i < rules->n; i++) {
         const struct rs_time_rule *rule = &rules->rule[i];
+        if (rule->latest) {
+            enum rs_time_outcome outcome = read_latest(d, block, rule, ret, trace);
+            if (outcome == RS_TIME_MISSING) continue;
+            return outcome;
+        }
         struct rs_str word = rs_word(d, block, &rule->at, &trace->time);
         if (!word.n) continue;
         trace->time_rule = i;
         ret->time = word;
-        if (!read_with(d, block, rule, word, ret, trace)) return RS_TIME_BAD;
-        if (rule->latest) read_later_ones(d, block, rule, ret, trace);
-        return RS_TIME_READ;
+        return read_with(d, block, rule, word, ret, trace) ? RS_TIME_READ : RS_TIME_BAD;
     }
     return RS_TIME_MISSING;
 }

@@ -445,10 +445,21 @@ const char *rs_time_text(int64_t instant_us, char ret[RS_TIME_TEXT_MAX])
     return ret;
 }
 
-bool rs_time_parse(struct rs_str text, int64_t *ret_instant_us)
+static bool parse_iso(struct rs_str text, bool end, int64_t *ret_instant_us)
 {
     struct rs_civil t;
     if (!read_iso(rs_str_trim(text), &t)) return false;
-    *ret_instant_us = (rs_civil_seconds(&t) - t.offset_s) * RS_SECOND_US + t.micros;
+    int64_t us = (rs_civil_seconds(&t) - t.offset_s) * RS_SECOND_US + t.micros;
+    *ret_instant_us = end && t.precision == RS_PRECISION_DAY ? us + RS_DAY_US - 1 : us;
     return true;
+}
+
+bool rs_time_parse(struct rs_str text, int64_t *ret_instant_us)
+{
+    return parse_iso(text, false, ret_instant_us);
+}
+
+bool rs_time_parse_end(struct rs_str text, int64_t *ret_instant_us)
+{
+    return parse_iso(text, true, ret_instant_us);
 }

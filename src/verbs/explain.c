@@ -64,7 +64,8 @@ static void print_parcel(const struct rs_decoder *d, const struct rs_report *r)
     print_buf(&buf);
     const struct rs_facts *f = &r->facts;
     if (f->origin.country.n || f->destination.country.n) {
-        rs_buf_printf(&buf, "\nroute    %.*s -> %.*s   ", 2, f->origin.iso2[0] ? f->origin.iso2 : "? ", 2,
+        putchar('\n');
+        rs_buf_printf(&buf, "route    %.*s -> %.*s   ", 2, f->origin.iso2[0] ? f->origin.iso2 : "? ", 2,
                       f->destination.iso2[0] ? f->destination.iso2 : "? ");
         rs_explain_route(d, r, &buf);
         print_buf(&buf);
@@ -72,7 +73,8 @@ static void print_parcel(const struct rs_decoder *d, const struct rs_report *r)
     for (uint32_t i = 0; i < r->link_count; i++) {
         const struct rs_link *link = &r->link[i];
         struct rs_str carrier = link->carrier ? link->carrier->id : link->issuer.n ? link->issuer : RS_LIT("?");
-        rs_buf_printf(&buf, "\nlink     %.*s %.*s by %.*s", RS_FMT(link->kind), RS_FMT(link->number), RS_FMT(carrier));
+        putchar('\n');
+        rs_buf_printf(&buf, "link     %.*s %.*s by %.*s", RS_FMT(link->kind), RS_FMT(link->number), RS_FMT(carrier));
         print_buf(&buf);
     }
     putchar('\n');

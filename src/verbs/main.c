@@ -13,10 +13,14 @@
 #define K RS_GROUP_KAFKA
 
 const struct rs_verb rs_verbs[] = {
+    {"ingest", "", "read topics and write timelines, exactly once", S | P | K | RS_GROUP_INGEST, rs_verb_ingest,
+     "rastro ingest --brokers kafka1:9093 --topic scans --topic orders -X security.protocol=ssl"},
     {"explain", "FILE...", "show what a message is read as, without a server", F | S | RS_GROUP_EXPLAIN,
      rs_verb_explain, "rastro explain payload.json"},
     {"config", "", "show each option's effective value and where it came from",
      F | S | P | K | RS_GROUP_INGEST | RS_GROUP_CONFIG, rs_verb_config, "rastro config --config rastro.conf"},
+    {"migrate", "", "bring the database's schema up to this release", P | S | RS_GROUP_MIGRATE, rs_verb_migrate,
+     "rastro migrate --dry-run"},
     {NULL, NULL, NULL, 0, NULL, NULL},
 };
 

@@ -34,16 +34,26 @@ void rs_grid_free(struct rs_grid *grid)
     free(grid);
 }
 
+/* Bytes of the control character at p, or 0: C0, DEL, C1, and the characters
+ * that turn the direction of what follows (U+202A to E, U+2066 to 9). */
+static uint32_t control_length(const char *p, uint32_t n)
+{
+    unsigned char a = (unsigned char)p[0], b = n > 1 ? (unsigned char)p[1] : 0, c = n > 2 ? (unsigned char)p[2] : 0;
+    if (a < ' ' || a == 0x7f) return 1;
+    if (a == 0xc2 && b >= 0x80 && b < 0xa0) return 2;
+    if (a != 0xe2) return 0;
+    return (b == 0x80 && c >= 0xaa && c <= 0xae) || (b == 0x81 && c >= 0xa6 && c <= 0xa9) ? 3 : 0;
+}
+
 void rs_put_printable(struct rs_buf *buf, struct rs_str text)
 {
     for (uint32_t i = 0; i < text.n; i++) {
-        unsigned char c = (unsigned char)text.p[i];
-        bool c1 = c == 0xc2 && i + 1 < text.n && (unsigned char)text.p[i + 1] < 0xa0;
-        if (c >= ' ' && c != 0x7f && !c1) {
-            rs_buf_putc(buf, (char)c);
-        } else {
+        uint32_t n = control_length(text.p + i, text.n - i);
+        if (n) {
             rs_buf_puts(buf, RS_LIT("\xef\xbf\xbd"));
-            i += c1;
+            i += n - 1;
+        } else {
+            rs_buf_putc(buf, text.p[i]);
         }
     }
 }

@@ -1,0 +1,102 @@
+/* pipeline_private.h - the owner thread, the workers, and their letters. */
+#ifndef RASTRO_APP_PIPELINE_PRIVATE_H
+#define RASTRO_APP_PIPELINE_PRIVATE_H
+
+#include <pthread.h>
+
+#include "rastro/decode.h"
+#include "rastro/mailbox.h"
+#include "rastro/pipeline.h"
+
+/* One is filled, one is written, one waits. */
+#define RS_WORKER_BATCHES 3
+
+/* Letters; `what` is a slot, or a batch for BATCH and FREE. */
+enum rs_letter_kind {
+    /* owner -> reader */
+    RS_LETTER_GIVE, /* take its messages from here on */
+    RS_LETTER_TAKE, /* let it go: number 1 drops what is not yet handed on */
+    /* writer -> reader */
+    RS_LETTER_FREE, /* an empty batch */
+    /* reader -> writer */
+    RS_LETTER_BATCH,
+    RS_LETTER_RELEASE, /* all of it lies before this letter */
+    /* owner -> writer */
+    RS_LETTER_CLAIM,
+    RS_LETTER_HALT, /* record why it stands still */
+    /* both -> owner */
+    RS_LETTER_CLAIMED,  /* number: the error */
+    RS_LETTER_RELEASED, /* nothing of it is under way */
+    RS_LETTER_FENCED,   /* PostgreSQL knows another owner, or another position */
+    RS_LETTER_HALTED,   /* it must stand still; the reason is in the partition */
+    RS_LETTER_GONE,     /* Kafka does not have our offset */
+    RS_LETTER_AT_END,   /* durable up to the end that Kafka showed */
+    /* owner -> either thread */
+    RS_LETTER_STOP,
+};
+
+enum rs_slot_state {
+    RS_SLOT_IDLE,      /* not ours */
+    RS_SLOT_CLAIMING,  /* the writer asks PostgreSQL */
+    RS_SLOT_FETCHING,  /* messages come */
+    RS_SLOT_RELEASING, /* letters are under way that speak of it */
+    RS_SLOT_WAITING,   /* to be claimed at retry_us */
+    RS_SLOT_HALTED,    /* ours, but it stands still; looked at again at retry_us */
+};
+
+/* A partition as the owner thread sees it; made once, never freed before the
+ * end, so that letters and batches may point at it. */
+struct rs_slot {
+    struct rs_partition partition;
+    struct rs_worker *worker; /* the same for ever, so that its letters stay in order */
+    char *topic;
+    enum rs_slot_state state;
+    bool wanted;   /* the group gave it to us */
+    bool fetching; /* librdkafka has it */
+    bool at_end;
+    bool halt_next; /* after the release: record the halt */
+    int64_t low, high; /* what Kafka had when it was last asked */
+    int64_t retry_us;
+    int64_t retry_pause_us;
+    rs_atomic_u64 told; /* writer -> owner: durable, for lag tools */
+};
+
+struct rs_worker {
+    struct rs_pipeline *pipeline;
+    int number;
+    struct rs_kafka_queue *queue;
+    struct rs_decoder *decoder;
+    struct rs_sink *sink;
+    struct rs_mailbox *reader_box, *writer_box;
+    struct rs_batch *batch[RS_WORKER_BATCHES];
+    pthread_t reader, writer;
+    bool running;
+    int slots; /* how many were given to it */
+};
+
+struct rs_pipeline {
+    struct rs_pipeline_options options;
+    struct rs_kafka *kafka;
+    char cluster[128];
+    struct rs_key member;
+    struct rs_worker *worker;
+    struct rs_mailbox *box; /* of the owner thread */
+    struct rs_slot **slot;
+    int slot_count, slot_room;
+    struct rs_counters counters;
+    rs_atomic_bool stop;   /* asked to end */
+    rs_atomic_bool hurry;  /* and not to wait for servers any more */
+    rs_atomic_bool ended;  /* all worker threads are gone */
+    bool revoking;         /* a revocation is to be answered */
+    int64_t revoke_deadline_us;
+    int64_t tell_us;
+    bool fatal;
+    bool assigned_once;
+};
+
+int rs_worker_open(struct rs_worker *worker, struct rs_diag *diag);
+void rs_worker_start(struct rs_worker *worker);
+void rs_worker_join(struct rs_worker *worker);
+void rs_worker_close(struct rs_worker *worker);
+
+#endif

@@ -1,0 +1,381 @@
+/* A worker: two threads and the batches between them.
+ *
+ * The reader takes messages from the worker's Kafka queue, decodes them and
+ * fills a batch; the writer has the PostgreSQL session and writes batches in
+ * the order in which they were filled.  While one batch is written the next is
+ * filled; when all are under way the reader stops taking messages, librdkafka's
+ * queue fills up to its bound, and fetching stops: that is all the
+ * back-pressure there is, and nothing is dropped by it.
+ *
+ * A partition's messages are in order because one reader takes them and one
+ * writer writes them.  Letters about a partition travel the same way as its
+ * batches, so "everything of it lies before this letter" is true by position.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "pipeline_private.h"
+#include "rastro/fault.h"
+#include "rastro/log.h"
+
+/* ---- the reader ------------------------------------------------------------------- */
+
+struct reader {
+    struct rs_worker *worker;
+    struct rs_batch *batch; /* being filled, or NULL: all are under way */
+    struct rs_batch *spare[RS_WORKER_BATCHES];
+    int spares;
+    struct rs_slot **slot;  /* given to us */
+    int count, room;
+    int last; /* where the last message's was found */
+    bool stopping;
+};
+
+static void tell_owner(struct rs_worker *worker, enum rs_letter_kind kind, struct rs_slot *slot, int number)
+{
+    rs_mailbox_put(worker->pipeline->box, (struct rs_letter){kind, number, slot});
+}
+
+static void seal(struct reader *r)
+{
+    if (!r->batch || rs_batch_empty(r->batch)) return;
+    rs_mailbox_put(r->worker->writer_box, (struct rs_letter){RS_LETTER_BATCH, 0, r->batch});
+    r->batch = r->spares ? r->spare[--r->spares] : NULL;
+}
+
+static void give(struct reader *r, struct rs_slot *slot)
+{
+    if (r->count == r->room) {
+        r->room = r->room ? r->room * 2 : 16;
+        r->slot = rs_realloc(r->slot, (size_t)r->room * sizeof *r->slot);
+    }
+    r->slot[r->count++] = slot;
+    rs_store_release_bool(&slot->partition.owned, true);
+}
+
+static void take_back(struct reader *r, struct rs_slot *slot, bool drop)
+{
+    if (drop) rs_store_release_bool(&slot->partition.owned, false);
+    for (int i = 0; i < r->count; i++) {
+        if (r->slot[i] == slot) r->slot[i--] = r->slot[--r->count];
+    }
+    r->last = 0;
+    if (drop && r->batch) rs_batch_drop(r->batch, &slot->partition);
+    seal(r);
+    rs_mailbox_put(r->worker->writer_box, (struct rs_letter){RS_LETTER_RELEASE, 0, slot});
+}
+
+static void read_letter(struct reader *r, struct rs_letter letter)
+{
+    switch ((enum rs_letter_kind)letter.kind) {
+    case RS_LETTER_GIVE: give(r, letter.what); break;
+    case RS_LETTER_TAKE: take_back(r, letter.what, letter.number == 1); break;
+    case RS_LETTER_FREE:
+        r->spare[r->spares++] = letter.what;
+        if (!r->batch) r->batch = r->spare[--r->spares];
+        break;
+    default: r->stopping = true; break;
+    }
+}
+
+static struct rs_slot *find_slot(struct reader *r, const char *topic, int32_t number)
+{
+    for (int n = 0; n < r->count; n++) {
+        int i = (r->last + n) % r->count;
+        struct rs_slot *slot = r->slot[i];
+        if (slot->partition.number != number || strcmp(slot->topic, topic)) continue;
+        r->last = i;
+        return slot;
+    }
+    return NULL;
+}
+
+/* The record at which the last owner stopped is read again and compared; when
+ * retention or compaction took it, there is nothing to compare with. */
+static bool verified(struct reader *r, struct rs_slot *slot, const struct rs_kafka_message *km)
+{
+    struct rs_partition *p = &slot->partition;
+    if (!p->verify) return true;
+    p->verify = false;
+    if (km->offset != p->last_offset) {
+        rs_info("%s/%d: the last record applied, %lld, is not there any more", slot->topic, p->number,
+                (long long)p->last_offset);
+        return true;
+    }
+    if (rs_key_eq(rs_key_of(km->value.p, km->value.n), p->last_hash)) return true;
+    snprintf(p->halted, sizeof p->halted, "record %lld is not the one that was applied: the topic was made again",
+             (long long)km->offset);
+    rs_store_release_bool(&p->owned, false);
+    tell_owner(r->worker, RS_LETTER_HALTED, slot, 0);
+    return false;
+}
+
+static void add_message(struct reader *r, struct rs_slot *slot, const struct rs_kafka_message *km)
+{
+    struct rs_worker *w = r->worker;
+    struct rs_batch *batch = r->batch;
+    /* The bytes are kept with the batch; null and empty stay apart. */
+    struct rs_str value = rs_arena_str(batch->arena, km->value);
+    if (km->value.p && !km->value.n) value = (struct rs_str){"", 0};
+    struct rs_record record = {
+        .topic = slot->partition.topic,
+        .partition = km->partition,
+        .offset = km->offset,
+        .time_us = km->time_us,
+        .value = value,
+        .source = km->source.n ? km->source : slot->partition.source,
+    };
+    struct rs_message message;
+    rs_decode(w->decoder, &record, batch->arena, &message);
+    for (uint32_t i = 0; i < message.report_count; i++) {
+        if (message.report[i].unknown_carrier) rs_add_relaxed_u64(&w->pipeline->counters.carriers_unknown, 1);
+    }
+    if (rs_batch_empty(batch)) batch->opened_us = rs_mono_us(w->pipeline->options.clock);
+    rs_batch_add(batch, &slot->partition, km->offset, value, &message);
+}
+
+static void read_message(struct reader *r, const struct rs_kafka_message *km)
+{
+    struct rs_worker *w = r->worker;
+    struct rs_slot *slot = km->topic ? find_slot(r, km->topic, km->partition) : NULL;
+    if (km->kind == RS_KAFKA_TROUBLE) {
+        rs_warn_every(10, "kafka %s/%d: %s", km->topic ? km->topic : "?", km->partition, km->text);
+        return;
+    }
+    if (!slot || !rs_load_acquire_bool(&slot->partition.owned)) return;
+    if (km->kind == RS_KAFKA_GONE) {
+        rs_store_release_bool(&slot->partition.owned, false);
+        tell_owner(w, RS_LETTER_GONE, slot, 0);
+        return;
+    }
+    if (km->kind == RS_KAFKA_END) {
+        if (rs_batch_empty(r->batch)) r->batch->opened_us = rs_mono_us(w->pipeline->options.clock);
+        rs_batch_reach(r->batch, &slot->partition, km->offset, true);
+        return;
+    }
+    rs_add_relaxed_u64(&w->pipeline->counters.messages_read, 1);
+    if (!verified(r, slot, km)) return;
+    /* What an earlier owner applied may come once more. */
+    if (km->offset >= slot->partition.read) add_message(r, slot, km);
+}
+
+static bool is_full(const struct reader *r)
+{
+    const struct rs_pipeline_options *o = &r->worker->pipeline->options;
+    return r->batch->events >= o->batch_rows || r->batch->count >= 4 * o->batch_rows ||
+           (int64_t)rs_arena_used(r->batch->arena) >= o->batch_bytes;
+}
+
+static int64_t age_left_us(const struct reader *r)
+{
+    const struct rs_pipeline_options *o = &r->worker->pipeline->options;
+    if (rs_batch_empty(r->batch)) return 100000;
+    return r->batch->opened_us + o->batch_age_us - rs_mono_us(o->clock);
+}
+
+/* Messages until the batch is full or old, or a letter might be waiting. */
+static void fill(struct reader *r)
+{
+    int64_t left = age_left_us(r);
+    for (int n = 0; left > 0 && n < 256; n++) {
+        struct rs_kafka_message km;
+        int wait_ms = n ? 0 : (int)(left < 100000 ? left / 1000 + 1 : 100);
+        rs_kafka_take(r->worker->queue, wait_ms, &km);
+        if (km.kind == RS_KAFKA_NONE) break;
+        read_message(r, &km);
+        rs_kafka_done(&km);
+        if (is_full(r)) break;
+    }
+    bool ended = r->worker->pipeline->options.until_end && r->batch->ends > 0;
+    if (is_full(r) || ended || age_left_us(r) <= 0) seal(r);
+}
+
+static void *read_loop(void *self)
+{
+    struct reader r = {.worker = self};
+    while (!r.stopping) {
+        struct rs_letter letter;
+        /* Without a batch there is nothing to do but to wait for one. */
+        while (!r.stopping && rs_mailbox_take(r.worker->reader_box, r.batch ? 0 : -1, &letter)) {
+            read_letter(&r, letter);
+        }
+        if (!r.stopping && r.batch) fill(&r);
+    }
+    seal(&r);
+    rs_mailbox_put(r.worker->writer_box, (struct rs_letter){RS_LETTER_STOP, 0, NULL});
+    free(r.slot);
+    return NULL;
+}
+
+/* ---- the writer ---------------------------------------------------------------------- */
+
+static struct rs_slot *slot_of(struct rs_partition *partition)
+{
+    return (struct rs_slot *)((char *)partition - offsetof(struct rs_slot, partition));
+}
+
+static void count(struct rs_worker *w, const struct rs_sink_counts *c)
+{
+    struct rs_counters *to = &w->pipeline->counters;
+    const struct {
+        rs_atomic_u64 *counter;
+        uint64_t by;
+    } all[] = {
+        {&to->messages, c->messages},
+        {&to->messages_ignored, c->ignored},
+        {&to->messages_quarantined, c->quarantined_messages},
+        {&to->events, c->events},
+        {&to->events_new, c->fresh},
+        {&to->events_duplicate, c->duplicate},
+        {&to->events_reread, c->reread},
+        {&to->events_withdrawn, c->withdrawn},
+        {&to->events_reinstated, c->reinstated},
+        {&to->events_quarantined, c->quarantined_events},
+        {&to->events_refused, c->refused_events},
+        {&to->events_unmapped, c->unmapped},
+        {&to->parcels, c->parcels},
+        {&to->shipments, c->shipments},
+        {&to->batches, c->batches},
+        {&to->conflicts, c->conflicts},
+        {&to->reconnects, c->reconnects},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        if (all[i].by) rs_add_relaxed_u64(all[i].counter, all[i].by);
+    }
+}
+
+/* Takes out what is no longer ours, and says so once. */
+static void drop_lost(struct rs_worker *w, struct rs_batch *batch, bool tell)
+{
+    for (uint32_t i = 0; i < batch->part_count; i++) {
+        struct rs_partition *partition = batch->part[i].partition;
+        if (rs_load_acquire_bool(&partition->owned)) continue;
+        if (tell) tell_owner(w, partition->halted[0] ? RS_LETTER_HALTED : RS_LETTER_FENCED, slot_of(partition), 0);
+        rs_batch_drop(batch, partition);
+        i--;
+    }
+}
+
+static void write_batch(struct rs_worker *w, struct rs_batch *batch)
+{
+    struct rs_diag diag = {0};
+    int err = RS_OK;
+    drop_lost(w, batch, false);
+    while (!rs_batch_empty(batch)) {
+        struct rs_sink_counts counts = {0};
+        err = rs_sink_apply(w->sink, batch, &counts, &diag);
+        count(w, &counts);
+        if (err != RS_E_FENCED && err != RS_E_HALT) break;
+        if (err == RS_E_FENCED) rs_add_relaxed_u64(&w->pipeline->counters.fenced, 1);
+        rs_warn("worker %d: %s", w->number, diag.text);
+        drop_lost(w, batch, true);
+    }
+    if (err && err != RS_E_FENCED && err != RS_E_HALT) {
+        rs_warn("worker %d: a batch is left for the next start: %s", w->number, diag.text);
+        return;
+    }
+    for (uint32_t i = 0; i < batch->part_count; i++) {
+        struct rs_slot *slot = slot_of(batch->part[i].partition);
+        rs_store_relaxed_u64(&slot->told, (uint64_t)batch->part[i].to);
+        if (batch->part[i].ended) tell_owner(w, RS_LETTER_AT_END, slot, 0);
+    }
+}
+
+static void *write_loop(void *self)
+{
+    struct rs_worker *w = self;
+    struct rs_letter letter;
+    while (rs_mailbox_take(w->writer_box, -1, &letter) && letter.kind != RS_LETTER_STOP) {
+        struct rs_slot *slot = letter.what;
+        struct rs_diag diag = {0};
+        int err;
+        switch ((enum rs_letter_kind)letter.kind) {
+        case RS_LETTER_BATCH:
+            write_batch(w, letter.what);
+            rs_batch_reset(letter.what);
+            rs_mailbox_put(w->reader_box, (struct rs_letter){RS_LETTER_FREE, 0, letter.what});
+            break;
+        case RS_LETTER_CLAIM:
+            err = rs_sink_claim(w->sink, &slot->partition, &diag);
+            if (err) rs_warn("claim %s/%d: %s", slot->topic, slot->partition.number, diag.text);
+            tell_owner(w, RS_LETTER_CLAIMED, slot, err);
+            break;
+        case RS_LETTER_RELEASE:
+            rs_kill_point(RS_KILL_IN_REVOKE);
+            rs_store_release_bool(&slot->partition.owned, false);
+            rs_sink_release(w->sink, &slot->partition);
+            tell_owner(w, RS_LETTER_RELEASED, slot, 0);
+            break;
+        case RS_LETTER_HALT:
+            if (rs_sink_halt(w->sink, &slot->partition, &diag)) rs_warn("%s", diag.text);
+            break;
+        default:
+            break;
+        }
+    }
+    return NULL;
+}
+
+/* ---- life ------------------------------------------------------------------------------ */
+
+static bool in_a_hurry(void *self)
+{
+    return rs_load_acquire_bool(&((struct rs_pipeline *)self)->hurry);
+}
+
+int rs_worker_open(struct rs_worker *w, struct rs_diag *diag)
+{
+    struct rs_pipeline *p = w->pipeline;
+    const struct rs_pipeline_options *o = &p->options;
+    struct rs_sink_options sink = {
+        .pg = o->pg,
+        .catalog = &o->schema->catalog,
+        .cluster = rs_str_of(p->cluster),
+        .member = p->member,
+        .member_name = o->member_name,
+        .worker = w->number,
+        .raw = o->raw,
+        .clock = o->clock,
+        .stopping = in_a_hurry,
+        .stopping_self = p,
+    };
+    int err = rs_sink_open(&sink, &w->sink, diag);
+    if (err) return err;
+    struct rs_decoder_options decoder = {.backend = RS_JSON_FAST, .future_us = o->future_us};
+    w->decoder = rs_decoder_new(&o->schema->catalog, o->schema->zones, &o->schema->profiles, &decoder);
+    w->queue = rs_kafka_queue_new(p->kafka);
+    w->reader_box = rs_mailbox_new(4 * RS_KAFKA_EVENT_PARTITIONS_MAX);
+    w->writer_box = rs_mailbox_new(4 * RS_KAFKA_EVENT_PARTITIONS_MAX);
+    for (int i = 0; i < RS_WORKER_BATCHES; i++) {
+        w->batch[i] = rs_batch_new(1 << 20);
+        rs_mailbox_put(w->reader_box, (struct rs_letter){RS_LETTER_FREE, 0, w->batch[i]});
+    }
+    return RS_OK;
+}
+
+void rs_worker_start(struct rs_worker *w)
+{
+    if (pthread_create(&w->reader, NULL, read_loop, w) || pthread_create(&w->writer, NULL, write_loop, w)) rs_oom();
+    w->running = true;
+}
+
+/* The reader hands on what it has; the writer ends behind it. */
+void rs_worker_join(struct rs_worker *w)
+{
+    if (!w->running) return;
+    rs_mailbox_put(w->reader_box, (struct rs_letter){RS_LETTER_STOP, 0, NULL});
+    rs_kafka_wake(w->queue);
+    pthread_join(w->reader, NULL);
+    pthread_join(w->writer, NULL);
+    w->running = false;
+}
+
+void rs_worker_close(struct rs_worker *w)
+{
+    rs_sink_close(w->sink);
+    rs_decoder_free(w->decoder);
+    rs_kafka_queue_free(w->queue);
+    rs_mailbox_free(w->reader_box);
+    rs_mailbox_free(w->writer_box);
+    for (int i = 0; i < RS_WORKER_BATCHES; i++) rs_batch_free(w->batch[i]);
+}

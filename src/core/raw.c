@@ -1,0 +1,114 @@
+#include "rastro/raw.h"
+
+#include <lz4.h>
+#include <stdlib.h>
+
+enum { CODEC_PLAIN, CODEC_LZ4, CODEC_DICTIONARY };
+
+#define VARINT_MAX 5
+
+struct rs_raw_coder {
+    LZ4_stream_t *stream;
+    struct rs_buf scratch;
+};
+
+struct rs_raw_coder *rs_raw_coder_new(void)
+{
+    struct rs_raw_coder *coder = rs_calloc(1, sizeof *coder);
+    coder->stream = LZ4_createStream();
+    if (!coder->stream) rs_oom();
+    return coder;
+}
+
+void rs_raw_coder_free(struct rs_raw_coder *coder)
+{
+    if (!coder) return;
+    LZ4_freeStream(coder->stream);
+    rs_buf_free(&coder->scratch);
+    free(coder);
+}
+
+static void put_varint(struct rs_buf *out, uint32_t v)
+{
+    for (; v >= 0x80; v >>= 7) rs_buf_putc(out, (char)(v | 0x80));
+    rs_buf_putc(out, (char)v);
+}
+
+static bool get_varint(struct rs_str *in, uint32_t *ret)
+{
+    uint32_t v = 0;
+    for (int shift = 0; shift < 7 * VARINT_MAX && in->n; shift += 7) {
+        unsigned char c = (unsigned char)*in->p++;
+        in->n--;
+        v |= (uint32_t)(c & 0x7f) << shift;
+        if (!(c & 0x80)) {
+            *ret = v;
+            return true;
+        }
+    }
+    return false;
+}
+
+void rs_raw_pack(struct rs_raw_coder *coder, const struct rs_raw_dictionary *dictionary, struct rs_str raw,
+                 struct rs_buf *out)
+{
+    /* Only a smaller form is of use, so there is no room for a larger one. */
+    int room = raw.n > 8 ? (int)raw.n - 1 : 0, packed = 0;
+    if (room) {
+        rs_buf_clear(&coder->scratch);
+        rs_buf_reserve(&coder->scratch, (size_t)room);
+        LZ4_resetStream_fast(coder->stream);
+        if (dictionary->number) LZ4_loadDict(coder->stream, dictionary->bytes.p, (int)dictionary->bytes.n);
+        packed = LZ4_compress_fast_continue(coder->stream, raw.p, coder->scratch.p, (int)raw.n, room, 1);
+    }
+    if (packed <= 0) {
+        rs_buf_putc(out, CODEC_PLAIN);
+        rs_buf_puts(out, raw);
+        return;
+    }
+    rs_buf_putc(out, dictionary->number ? CODEC_DICTIONARY : CODEC_LZ4);
+    put_varint(out, raw.n);
+    if (dictionary->number) put_varint(out, dictionary->number);
+    rs_buf_put(out, coder->scratch.p, (size_t)packed);
+}
+
+/* Reads the head; `in` is left at the packed bytes. */
+static bool read_head(struct rs_str *in, int *ret_codec, uint32_t *ret_length, uint32_t *ret_number)
+{
+    if (!in->n) return false;
+    *ret_codec = *in->p++;
+    in->n--;
+    *ret_length = in->n;
+    *ret_number = 0;
+    if (*ret_codec == CODEC_PLAIN) return true;
+    if (*ret_codec != CODEC_LZ4 && *ret_codec != CODEC_DICTIONARY) return false;
+    return get_varint(in, ret_length) && (*ret_codec == CODEC_LZ4 || get_varint(in, ret_number));
+}
+
+int rs_raw_needs(struct rs_str stored, uint32_t *ret_number, struct rs_diag *diag)
+{
+    int codec;
+    uint32_t length, number;
+    if (!read_head(&stored, &codec, &length, &number)) return rs_fail(diag, RS_E_DATA, "raw bytes: unknown form");
+    *ret_number = number;
+    return RS_OK;
+}
+
+int rs_raw_unpack(struct rs_str stored, struct rs_str dictionary, size_t max, struct rs_buf *out,
+                  struct rs_diag *diag)
+{
+    int codec;
+    uint32_t length, number;
+    if (!read_head(&stored, &codec, &length, &number)) return rs_fail(diag, RS_E_DATA, "raw bytes: unknown form");
+    if (length > max) return rs_fail(diag, RS_E_DATA, "raw bytes: %u of them, more than %zu", length, max);
+    if (codec == CODEC_PLAIN) {
+        rs_buf_puts(out, stored);
+        return RS_OK;
+    }
+    rs_buf_reserve(out, length);
+    int n = LZ4_decompress_safe_usingDict(stored.p, out->p + out->n, (int)stored.n, (int)length, dictionary.p,
+                                          (int)dictionary.n);
+    if (n != (int)length) return rs_fail(diag, RS_E_DATA, "raw bytes: damaged, or packed with another dictionary");
+    out->n += length;
+    return RS_OK;
+}

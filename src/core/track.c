@@ -1,0 +1,314 @@
+#include "rastro/track.h"
+
+int rs_view_order_cmp(const struct rs_view_order *a, const struct rs_view_order *b)
+{
+#define BY(field) \
+    if (a->field != b->field) return a->field < b->field ? -1 : 1
+    BY(at_us);
+    BY(count);
+    BY(published_us);
+    BY(topic);
+    BY(partition);
+    BY(offset);
+#undef BY
+    return 0;
+}
+
+/* Doubles a list that lives in an arena. */
+static void *grow(struct rs_arena *arena, const void *list, uint32_t n, uint32_t *room, size_t size)
+{
+    *room = *room ? *room * 2 : 8;
+    void *grown = rs_arena_get(arena, *room * size);
+    return n ? memcpy(grown, list, n * size) : grown;
+}
+
+struct rs_known *rs_track_add_known(struct rs_parcel_state *s, struct rs_arena *arena)
+{
+    if (s->known_n == s->known_room) {
+        s->known = grow(arena, s->known, s->known_n, &s->known_room, sizeof *s->known);
+    }
+    struct rs_known *known = &s->known[s->known_n++];
+    *known = (struct rs_known){0};
+    return known;
+}
+
+struct rs_view *rs_track_add_view(struct rs_parcel_state *s, struct rs_arena *arena)
+{
+    if (s->view_n == s->view_room) {
+        s->view = grow(arena, s->view, s->view_n, &s->view_room, sizeof *s->view);
+    }
+    struct rs_view *view = &s->view[s->view_n++];
+    *view = (struct rs_view){.order.at_us = RS_INSTANT_NONE, .looked_us = RS_INSTANT_NONE};
+    return view;
+}
+
+struct rs_view *rs_track_view(struct rs_parcel_state *s, int32_t source)
+{
+    for (uint32_t i = 0; i < s->view_n; i++) {
+        if (s->view[i].source == source) return &s->view[i];
+    }
+    return NULL;
+}
+
+static bool reported(const struct rs_known *known)
+{
+    return known->state == RS_CHANGE_NONE || known->state == RS_CHANGE_BACK;
+}
+
+/* ---- one event ------------------------------------------------------------------ */
+
+static uint32_t hash_of(struct rs_key key)
+{
+    uint32_t h;
+    memcpy(&h, key.b, sizeof h);
+    return h;
+}
+
+static void insert(uint32_t *table, uint32_t mask, struct rs_key key, uint32_t i)
+{
+    uint32_t h = hash_of(key);
+    while (table[h & mask]) h++;
+    table[h & mask] = i + 1;
+}
+
+/* Brings both indexes up to known_n, growing them to at most half full.  Words
+ * may stand under several rows, so a probe goes on to the first free slot. */
+static void index_known(struct rs_parcel_state *s, struct rs_arena *arena)
+{
+    if (!s->by_fp || s->known_n * 2 > s->mask) {
+        uint32_t cap = 16;
+        while (cap < s->known_n * 4) cap *= 2;
+        s->by_fp = rs_arena_zero(arena, cap * sizeof *s->by_fp);
+        s->by_said = rs_arena_zero(arena, cap * sizeof *s->by_said);
+        s->mask = cap - 1;
+        s->indexed = 0;
+    }
+    for (; s->indexed < s->known_n; s->indexed++) {
+        insert(s->by_fp, s->mask, s->known[s->indexed].fp, s->indexed);
+        insert(s->by_said, s->mask, s->known[s->indexed].said, s->indexed);
+    }
+}
+
+enum finding { FRESH, REREAD, KNOWN };
+
+/* Marks every row with these words as seen, and says what the event is. */
+static enum finding look_up(struct rs_parcel_state *s, const struct rs_event *event, int32_t source,
+                            struct rs_reading reading)
+{
+    enum finding finding = FRESH;
+    uint32_t i;
+    for (uint32_t h = hash_of(event->said); (i = s->by_said[h & s->mask]); h++) {
+        struct rs_known *known = &s->known[i - 1];
+        if (known->source != source || !rs_key_eq(known->said, event->said)) continue;
+        known->seen = s->stamp;
+        if (rs_reading_cmp(known->reading, reading) >= 0) finding = KNOWN;
+        else if (finding == FRESH) finding = REREAD;
+    }
+    for (uint32_t h = hash_of(event->fp); (i = s->by_fp[h & s->mask]); h++) {
+        if (!rs_key_eq(s->known[i - 1].fp, event->fp)) continue;
+        s->known[i - 1].seen = s->stamp;
+        return KNOWN;
+    }
+    return finding;
+}
+
+static void add(struct rs_parcel_state *s, struct rs_arena *arena, const struct rs_event *event,
+                int32_t source, struct rs_str source_name, struct rs_reading reading, uint32_t message,
+                int64_t published_us)
+{
+    struct rs_known *known = rs_track_add_known(s, arena);
+    *known = (struct rs_known){
+        .fp = event->fp,
+        .said = event->said,
+        .instant_us = event->instant_us,
+        .sequence = event->sequence,
+        .published_us = published_us,
+        .status = event->status,
+        .reading = reading,
+        .source = source,
+        .source_name = source_name,
+        .marks = event->marks,
+        .kind = event->kind,
+        .event = event,
+        .message = message,
+        .seen = s->stamp,
+    };
+    index_known(s, arena);
+}
+
+/* ---- what is current -------------------------------------------------------------- */
+
+/* The reported event of the source at this instant with the lowest fp: what the
+ * absent one became. */
+static const struct rs_known *replacement(const struct rs_parcel_state *s, const struct rs_known *absent)
+{
+    const struct rs_known *found = NULL;
+    for (uint32_t i = 0; i < s->known_n; i++) {
+        const struct rs_known *k = &s->known[i];
+        if (k == absent || k->source != absent->source || k->instant_us != absent->instant_us) continue;
+        if (!reported(k) || rs_key_eq(k->said, absent->said)) continue;
+        if (!found || rs_key_cmp(k->fp, found->fp) < 0) found = k;
+    }
+    return found;
+}
+
+struct settle {
+    struct rs_parcel_state *state;
+    struct rs_arena *arena;
+    struct rs_view *view;
+    uint32_t message;
+    int32_t rev; /* of the changes made now */
+    struct rs_track_counts *counts;
+};
+
+static void change(struct settle *settle, struct rs_known *known, enum rs_change change, struct rs_key by)
+{
+    struct rs_parcel_state *s = settle->state;
+    if (known->state == change && rs_key_eq(known->by, by)) return;
+    bool was = reported(known), is = change == RS_CHANGE_BACK;
+    if (was && is) return;
+    if (s->change_n == s->change_room) {
+        s->change = grow(settle->arena, s->change, s->change_n, &s->change_room, sizeof *s->change);
+    }
+    s->change[s->change_n++] = (struct rs_currency){
+        .fp = known->fp,
+        .by = by,
+        .change = change,
+        .source = known->source,
+        .rev = settle->rev,
+        .message = settle->message,
+    };
+    known->state = change;
+    known->by = by;
+    settle->counts->withdrawn += was && !is;
+    settle->counts->reinstated += !was && is;
+    settle->view->changed = true;
+}
+
+/* Brings every event of the source in line with the newest snapshot.  First
+ * what is there, because what is absent may have been replaced by it. */
+static void settle_source(struct settle *settle, bool newest)
+{
+    struct rs_parcel_state *s = settle->state;
+    static const struct rs_key none;
+    uint32_t before = s->change_n;
+    for (uint32_t i = 0; newest && i < s->known_n; i++) {
+        struct rs_known *known = &s->known[i];
+        if (known->source != settle->view->source) continue;
+        if (known->seen == s->stamp) {
+            change(settle, known, RS_CHANGE_BACK, none);
+        } else if (reported(known)) {
+            known->state = RS_CHANGE_WITHDRAWN; /* provisional: see below */
+            known->by = (struct rs_key){{0xff}};
+            settle->counts->withdrawn++;
+        }
+    }
+    for (uint32_t i = 0; i < s->known_n; i++) {
+        struct rs_known *known = &s->known[i];
+        if (known->source != settle->view->source || reported(known)) continue;
+        const struct rs_known *other = replacement(s, known);
+        change(settle, known, other ? RS_CHANGE_SUPERSEDED : RS_CHANGE_WITHDRAWN, other ? other->fp : none);
+    }
+    if (s->change_n > before) settle->view->rev = settle->rev;
+}
+
+/* What an older snapshot adds is not in the newest one. */
+static void withdraw_added(struct settle *settle, uint32_t from)
+{
+    struct rs_parcel_state *s = settle->state;
+    for (uint32_t i = from; i < s->known_n; i++) {
+        s->known[i].state = RS_CHANGE_WITHDRAWN;
+        s->known[i].by = (struct rs_key){{0xff}};
+        settle->counts->withdrawn++;
+    }
+    settle_source(settle, false);
+}
+
+struct rs_track_counts rs_track_report(struct rs_parcel_state *s, struct rs_arena *arena,
+                                       const struct rs_report *report, int32_t source,
+                                       struct rs_str source_name, struct rs_reading reading,
+                                       uint32_t message, const struct rs_view_order *order)
+{
+    struct rs_track_counts counts = {0};
+    uint32_t first_added = s->known_n;
+    s->stamp++;
+    index_known(s, arena);
+    for (uint32_t i = 0; i < report->event_count; i++) {
+        const struct rs_event *event = &report->event[i];
+        enum finding finding = look_up(s, event, source, reading);
+        if (finding == KNOWN) {
+            counts.duplicate++;
+            continue;
+        }
+        counts.fresh++;
+        counts.reread += finding == REREAD;
+        add(s, arena, event, source, source_name, reading, message, order->published_us);
+    }
+
+    struct rs_view *view = rs_track_view(s, source);
+    bool snapshot = report->snapshot && report->event_count > 0;
+    if (!view) {
+        view = rs_track_add_view(s, arena);
+        view->source = source;
+    }
+    bool newest = rs_view_order_cmp(order, &view->order) > 0;
+    struct settle settle = {s, arena, view, message, view->rev + 1, &counts};
+    if (snapshot && newest) {
+        settle_source(&settle, true);
+    } else if (snapshot && view->order.at_us != RS_INSTANT_NONE) {
+        withdraw_added(&settle, first_added);
+    }
+    if (report->facts.any && newest && !(view->has_facts && rs_key_eq(view->facts, report->facts.key))) {
+        counts.facts_changed = true;
+        view->has_facts = true;
+        view->facts = report->facts.key;
+        if (view->rev < settle.rev) view->rev = settle.rev;
+        view->changed = true;
+    }
+    bool later = order->at_us != view->order.at_us || order->count != view->order.count;
+    if (snapshot && newest && (later || counts.fresh || view->changed)) {
+        view->order = *order;
+        view->changed = true;
+    }
+    return counts;
+}
+
+/* ---- the status --------------------------------------------------------------------- */
+
+static int order_cmp(const struct rs_known *a, const struct rs_known *b)
+{
+    if (a->instant_us != b->instant_us) return a->instant_us < b->instant_us ? -1 : 1;
+    if (a->source != b->source) {
+        int order = rs_str_cmp(a->source_name, b->source_name);
+        if (order) return order;
+    }
+    if (a->sequence != b->sequence) return a->sequence < b->sequence ? -1 : 1;
+    if (a->status->rank != b->status->rank) return a->status->rank < b->status->rank ? -1 : 1;
+    return rs_key_cmp(a->fp, b->fp);
+}
+
+/* An older reading of words that were read anew does not count. */
+static bool reread(const struct rs_parcel_state *s, const struct rs_known *known)
+{
+    for (uint32_t i = 0; i < s->known_n; i++) {
+        const struct rs_known *k = &s->known[i];
+        if (k->source == known->source && rs_key_eq(k->said, known->said) &&
+            rs_reading_cmp(k->reading, known->reading) > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const struct rs_known *rs_track_head(const struct rs_parcel_state *s)
+{
+    const struct rs_known *head = NULL;
+    for (uint32_t i = 0; i < s->known_n; i++) {
+        const struct rs_known *k = &s->known[i];
+        if (!reported(k) || k->kind == RS_EVENT_PLANNED || k->marks & RS_MARK_future) continue;
+        if (!k->status || !k->status->moves) continue;
+        if (head && order_cmp(k, head) < 0) continue;
+        if (!reread(s, k)) head = k;
+    }
+    return head;
+}

@@ -1,0 +1,416 @@
+#include "rastro/kafka.h"
+
+#include <librdkafka/rdkafka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "rastro/log.h"
+
+struct rs_kafka {
+    rd_kafka_t *rk;
+    rd_kafka_queue_t *events; /* the consumer's queue, for the owner thread */
+    rd_kafka_event_t *event;  /* the last one, kept while its list is in use */
+    struct rs_kafka_partition *partition;
+    int partition_room;
+    bool grouped;
+};
+
+struct rs_kafka_queue {
+    rd_kafka_queue_t *queue;
+};
+
+/* ---- configuration --------------------------------------------------------------- */
+
+static int set(rd_kafka_conf_t *conf, const char *name, const char *value, struct rs_diag *diag)
+{
+    char why[512];
+    if (rd_kafka_conf_set(conf, name, value, why, sizeof why) == RD_KAFKA_CONF_OK) return RS_OK;
+    return rs_fail(diag, RS_E_CONFIG, "-X %s: %s", name, why);
+}
+
+/* Ours.  auto.offset.reset must be an error: otherwise what retention took is
+ * passed over in silence. */
+static const char *const ours[][2] = {
+    {"enable.auto.commit", "false"},
+    {"enable.auto.offset.store", "false"},
+    {"auto.offset.reset", "error"},
+    {"enable.partition.eof", "true"},
+    {"partition.assignment.strategy", "cooperative-sticky"},
+    {"isolation.level", "read_committed"},
+};
+
+/* What a user may change.  A full queue makes librdkafka 2.0 wait a second, so
+ * more than a second's worth is kept. */
+static const char *const defaults[][2] = {
+    {"client.id", "rastro"},
+    /* A dead member's partitions stand still for so long; a member that was
+     * only slow is fenced by PostgreSQL, so there is no need to be patient. */
+    {"session.timeout.ms", "10000"},
+    {"heartbeat.interval.ms", "2000"},
+    {"queued.min.messages", "1000000"},
+    {"fetch.message.max.bytes", "16777216"},
+    {"receive.message.max.bytes", "268435456"},
+    {"fetch.max.bytes", "67108864"},
+    {"fetch.wait.max.ms", "100"},
+    {"socket.keepalive.enable", "true"},
+    {"log.connection.close", "false"},
+};
+
+static bool is_ours(const char *name)
+{
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
+        if (!strcmp(ours[i][0], name)) return true;
+    }
+    return !strcmp(name, "bootstrap.servers") || !strcmp(name, "group.id") || !strcmp(name, "group.instance.id");
+}
+
+/* NAME=VALUE; NAME=@FILE reads the value from a file, for secrets. */
+static int set_property(rd_kafka_conf_t *conf, const char *text, struct rs_diag *diag)
+{
+    const char *equals = strchr(text, '=');
+    if (!equals || equals == text) return rs_fail(diag, RS_E_CONFIG, "-X %s: expected name=value", text);
+    char name[128], value[4096];
+    snprintf(name, sizeof name, "%.*s", (int)(equals - text), text);
+    if (is_ours(name)) return rs_fail(diag, RS_E_CONFIG, "-X %s: rastro sets this one itself", name);
+    if (equals[1] != '@') return set(conf, name, equals + 1, diag);
+    FILE *in = fopen(equals + 2, "re");
+    size_t n = in ? fread(value, 1, sizeof value - 1, in) : 0;
+    if (in) fclose(in);
+    if (!n) return rs_fail(diag, RS_E_CONFIG, "-X %s: %s cannot be read", name, equals + 2);
+    while (n && (value[n - 1] == '\n' || value[n - 1] == '\r')) n--;
+    value[n] = '\0';
+    return set(conf, name, value, diag);
+}
+
+static bool is_loopback(const char *host, size_t n)
+{
+    static const char *const names[] = {"localhost", "127.", "[::1]", "::1"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        size_t length = strlen(names[i]);
+        if (n >= length && !strncasecmp(host, names[i], length)) return true;
+    }
+    return false;
+}
+
+static int check_plaintext(rd_kafka_conf_t *conf, const struct rs_kafka_options *options, struct rs_diag *diag)
+{
+    char protocol[64] = "";
+    size_t size = sizeof protocol;
+    rd_kafka_conf_get(conf, "security.protocol", protocol, &size);
+    if (options->allow_plaintext || strcasestr(protocol, "ssl")) return RS_OK;
+    for (const char *p = options->brokers; *p;) {
+        size_t n = strcspn(p, ",");
+        const char *host = strstr(p, "://") && strstr(p, "://") < p + n ? strstr(p, "://") + 3 : p;
+        if (!is_loopback(host, n - (size_t)(host - p))) {
+            rs_fail(diag, RS_E_CONFIG, "kafka %.*s: a far broker without TLS could be anybody", (int)n, p);
+            return rs_fail_next(diag, "-X security.protocol=ssl, or --allow-plaintext if the network is yours alone");
+        }
+        p += n + (p[n] == ',');
+    }
+    return RS_OK;
+}
+
+static void log_line(const rd_kafka_t *rk, int level, const char *facility, const char *line)
+{
+    (void)rk;
+    (void)facility;
+    if (level <= 4) rs_warn_every(10, "kafka: %s", line);
+    else rs_debug("kafka: %s", line);
+}
+
+static int configure(rd_kafka_conf_t *conf, const struct rs_kafka_options *options, struct rs_diag *diag)
+{
+    int err = set(conf, "bootstrap.servers", options->brokers, diag);
+    for (size_t i = 0; !err && i < sizeof defaults / sizeof *defaults; i++) {
+        err = set(conf, defaults[i][0], defaults[i][1], diag);
+    }
+    if (!err && options->queue_bytes) {
+        char text[32];
+        snprintf(text, sizeof text, "%lld", (long long)(options->queue_bytes / 1024));
+        err = set(conf, "queued.max.messages.kbytes", text, diag);
+    }
+    for (int i = 0; !err && i < options->property_count; i++) err = set_property(conf, options->property[i], diag);
+    for (size_t i = 0; !err && options->group && i < sizeof ours / sizeof *ours; i++) {
+        err = set(conf, ours[i][0], ours[i][1], diag);
+    }
+    if (!err && options->group) err = set(conf, "group.id", options->group, diag);
+    if (!err && options->group && *options->instance) err = set(conf, "group.instance.id", options->instance, diag);
+    if (!err) err = check_plaintext(conf, options, diag);
+    rd_kafka_conf_set_log_cb(conf, log_line);
+    if (options->group) rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_ERROR);
+    return err;
+}
+
+static int subscribe(struct rs_kafka *kafka, const struct rs_kafka_options *options, struct rs_diag *diag)
+{
+    rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(options->topic_count);
+    for (int i = 0; i < options->topic_count; i++) {
+        rd_kafka_topic_partition_list_add(topics, options->topic[i], RD_KAFKA_PARTITION_UA);
+    }
+    rd_kafka_resp_err_t code = rd_kafka_subscribe(kafka->rk, topics);
+    rd_kafka_topic_partition_list_destroy(topics);
+    if (!code) return RS_OK;
+    return rs_fail(diag, RS_E_CONFIG, "kafka: %s", rd_kafka_err2str(code));
+}
+
+int rs_kafka_open(const struct rs_kafka_options *options, struct rs_kafka **ret, struct rs_diag *diag)
+{
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    int err = configure(conf, options, diag);
+    if (err) {
+        rd_kafka_conf_destroy(conf);
+        return err;
+    }
+    char why[512];
+    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof why);
+    if (!rk) {
+        rd_kafka_conf_destroy(conf);
+        return rs_fail(diag, RS_E_CONFIG, "kafka: %s", why);
+    }
+    struct rs_kafka *kafka = rs_calloc(1, sizeof *kafka);
+    kafka->rk = rk;
+    kafka->grouped = options->group != NULL;
+    if (kafka->grouped) {
+        rd_kafka_poll_set_consumer(rk);
+        kafka->events = rd_kafka_queue_get_consumer(rk);
+        err = subscribe(kafka, options, diag);
+    }
+    if (err) {
+        rs_kafka_close(kafka);
+        return err;
+    }
+    *ret = kafka;
+    return RS_OK;
+}
+
+void rs_kafka_close(struct rs_kafka *kafka)
+{
+    if (!kafka) return;
+    if (kafka->event) rd_kafka_event_destroy(kafka->event);
+    if (kafka->grouped) {
+        /* Closing revokes what is left; answer until it is done. */
+        rd_kafka_error_t *error = rd_kafka_consumer_close_queue(kafka->rk, kafka->events);
+        if (error) rd_kafka_error_destroy(error);
+        while (!rd_kafka_consumer_closed(kafka->rk)) {
+            rd_kafka_event_t *event = rd_kafka_queue_poll(kafka->events, 100);
+            if (!event) continue;
+            if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_REBALANCE) {
+                error = rd_kafka_incremental_unassign(kafka->rk, rd_kafka_event_topic_partition_list(event));
+                if (error) rd_kafka_error_destroy(error);
+            }
+            rd_kafka_event_destroy(event);
+        }
+        rd_kafka_queue_destroy(kafka->events);
+    }
+    rd_kafka_destroy(kafka->rk);
+    free(kafka->partition);
+    free(kafka);
+}
+
+/* ---- questions ---------------------------------------------------------------------- */
+
+int rs_kafka_cluster_id(struct rs_kafka *kafka, int timeout_ms, char *ret, size_t room, struct rs_diag *diag)
+{
+    char *id = rd_kafka_clusterid(kafka->rk, timeout_ms);
+    if (!id) return rs_fail(diag, RS_E_SERVER, "kafka: no broker answers");
+    snprintf(ret, room, "%s", id);
+    rd_kafka_mem_free(kafka->rk, id);
+    return RS_OK;
+}
+
+int rs_kafka_partitions(struct rs_kafka *kafka, const char *topic, int timeout_ms, int *ret, struct rs_diag *diag)
+{
+    const struct rd_kafka_metadata *metadata;
+    rd_kafka_topic_t *handle = rd_kafka_topic_new(kafka->rk, topic, NULL);
+    if (!handle) return rs_fail(diag, RS_E_CONFIG, "kafka: topic \"%s\": no such name", topic);
+    rd_kafka_resp_err_t code = rd_kafka_metadata(kafka->rk, 0, handle, &metadata, timeout_ms);
+    rd_kafka_topic_destroy(handle);
+    if (code) return rs_fail(diag, RS_E_SERVER, "kafka: %s", rd_kafka_err2str(code));
+    int n = metadata->topic_cnt == 1 && !metadata->topics[0].err ? metadata->topics[0].partition_cnt : 0;
+    rd_kafka_metadata_destroy(metadata);
+    if (!n) return rs_fail(diag, RS_E_CONFIG, "kafka: there is no topic \"%s\"", topic);
+    *ret = n;
+    return RS_OK;
+}
+
+int rs_kafka_bounds(struct rs_kafka *kafka, const char *topic, int32_t partition, int timeout_ms, int64_t *ret_low,
+                    int64_t *ret_high, struct rs_diag *diag)
+{
+    rd_kafka_resp_err_t code =
+        rd_kafka_query_watermark_offsets(kafka->rk, topic, partition, ret_low, ret_high, timeout_ms);
+    if (!code) return RS_OK;
+    return rs_fail(diag, RS_E_SERVER, "kafka %s/%d: %s", topic, partition, rd_kafka_err2str(code));
+}
+
+int rs_kafka_offset_at(struct rs_kafka *kafka, const char *topic, int32_t partition, int64_t us, int timeout_ms,
+                       int64_t *ret, struct rs_diag *diag)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, topic, partition)->offset = us / 1000;
+    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(kafka->rk, list, timeout_ms);
+    if (!code) code = list->elems[0].err;
+    int64_t offset = list->elems[0].offset, low;
+    rd_kafka_topic_partition_list_destroy(list);
+    if (code) return rs_fail(diag, RS_E_SERVER, "kafka %s/%d: %s", topic, partition, rd_kafka_err2str(code));
+    if (offset < 0) return rs_kafka_bounds(kafka, topic, partition, timeout_ms, &low, ret, diag);
+    *ret = offset;
+    return RS_OK;
+}
+
+/* ---- the owner thread ----------------------------------------------------------------- */
+
+static void fill_partitions(struct rs_kafka *kafka, const rd_kafka_topic_partition_list_t *list,
+                            struct rs_kafka_event *ret)
+{
+    if (list->cnt > kafka->partition_room) {
+        kafka->partition_room = list->cnt;
+        kafka->partition = rs_realloc(kafka->partition, (size_t)list->cnt * sizeof *kafka->partition);
+    }
+    for (int i = 0; i < list->cnt; i++) {
+        kafka->partition[i] = (struct rs_kafka_partition){list->elems[i].topic, list->elems[i].partition, -1};
+    }
+    ret->partition = kafka->partition;
+    ret->count = list->cnt;
+}
+
+void rs_kafka_poll(struct rs_kafka *kafka, int timeout_ms, struct rs_kafka_event *ret)
+{
+    *ret = (struct rs_kafka_event){0};
+    if (kafka->event) rd_kafka_event_destroy(kafka->event);
+    kafka->event = rd_kafka_queue_poll(kafka->events, timeout_ms);
+    if (!kafka->event) return;
+    rd_kafka_resp_err_t code = rd_kafka_event_error(kafka->event);
+    switch (rd_kafka_event_type(kafka->event)) {
+    case RD_KAFKA_EVENT_REBALANCE:
+        ret->kind = code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS   ? RS_KAFKA_ASSIGNED
+                    : rd_kafka_assignment_lost(kafka->rk)          ? RS_KAFKA_LOST
+                                                                   : RS_KAFKA_REVOKED;
+        fill_partitions(kafka, rd_kafka_event_topic_partition_list(kafka->event), ret);
+        break;
+    case RD_KAFKA_EVENT_ERROR:
+        ret->kind = code == RD_KAFKA_RESP_ERR__FATAL ? RS_KAFKA_FATAL : RS_KAFKA_FAILED;
+        snprintf(ret->text, sizeof ret->text, "%s", rd_kafka_event_error_string(kafka->event));
+        break;
+    default:
+        break;
+    }
+}
+
+static rd_kafka_topic_partition_list_t *list_of(const struct rs_kafka_partition *partition, int count)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(count);
+    for (int i = 0; i < count; i++) {
+        rd_kafka_topic_partition_list_add(list, partition[i].topic, partition[i].number)->offset = partition[i].offset;
+    }
+    return list;
+}
+
+static int answered(rd_kafka_error_t *error, rd_kafka_topic_partition_list_t *list, struct rs_diag *diag)
+{
+    rd_kafka_topic_partition_list_destroy(list);
+    if (!error) return RS_OK;
+    int err = rs_fail(diag, RS_E_SERVER, "kafka: %s", rd_kafka_error_string(error));
+    rd_kafka_error_destroy(error);
+    return err;
+}
+
+int rs_kafka_assign(struct rs_kafka *kafka, const struct rs_kafka_partition *partition, int count, struct rs_diag *diag)
+{
+    rd_kafka_topic_partition_list_t *list = list_of(partition, count);
+    return answered(rd_kafka_incremental_assign(kafka->rk, list), list, diag);
+}
+
+int rs_kafka_unassign(struct rs_kafka *kafka, const struct rs_kafka_partition *partition, int count, struct rs_diag *diag)
+{
+    rd_kafka_topic_partition_list_t *list = list_of(partition, count);
+    return answered(rd_kafka_incremental_unassign(kafka->rk, list), list, diag);
+}
+
+void rs_kafka_tell(struct rs_kafka *kafka, const struct rs_kafka_partition *partition, int count)
+{
+    if (!count) return;
+    rd_kafka_topic_partition_list_t *list = list_of(partition, count);
+    rd_kafka_commit(kafka->rk, list, 1);
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+/* ---- workers ------------------------------------------------------------------------------ */
+
+struct rs_kafka_queue *rs_kafka_queue_new(struct rs_kafka *kafka)
+{
+    struct rs_kafka_queue *queue = rs_calloc(1, sizeof *queue);
+    queue->queue = rd_kafka_queue_new(kafka->rk);
+    return queue;
+}
+
+void rs_kafka_queue_free(struct rs_kafka_queue *queue)
+{
+    if (!queue) return;
+    rd_kafka_queue_destroy(queue->queue);
+    free(queue);
+}
+
+int rs_kafka_route(struct rs_kafka *kafka, const char *topic, int32_t partition, struct rs_kafka_queue *queue,
+                   struct rs_diag *diag)
+{
+    rd_kafka_queue_t *own = rd_kafka_queue_get_partition(kafka->rk, topic, partition);
+    if (!own) return rs_fail(diag, RS_E_SERVER, "kafka %s/%d: no such partition", topic, partition);
+    rd_kafka_queue_forward(own, queue->queue);
+    rd_kafka_queue_destroy(own);
+    return RS_OK;
+}
+
+static struct rs_str source_header(const rd_kafka_message_t *message)
+{
+    rd_kafka_headers_t *headers;
+    const void *value;
+    size_t size;
+    if (rd_kafka_message_headers(message, &headers)) return RS_STR_NONE;
+    if (rd_kafka_header_get_last(headers, "rastro-source", &value, &size)) return RS_STR_NONE;
+    return (struct rs_str){value, (uint32_t)size};
+}
+
+static enum rs_kafka_kind kind_of(rd_kafka_resp_err_t code)
+{
+    switch (code) {
+    case RD_KAFKA_RESP_ERR_NO_ERROR: return RS_KAFKA_MESSAGE;
+    case RD_KAFKA_RESP_ERR__PARTITION_EOF: return RS_KAFKA_END;
+    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+    case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE: return RS_KAFKA_GONE;
+    default: return RS_KAFKA_TROUBLE;
+    }
+}
+
+void rs_kafka_take(struct rs_kafka_queue *queue, int timeout_ms, struct rs_kafka_message *ret)
+{
+    *ret = (struct rs_kafka_message){0};
+    rd_kafka_message_t *message = rd_kafka_consume_queue(queue->queue, timeout_ms);
+    if (!message) return;
+    ret->handle = message;
+    ret->kind = kind_of(message->err);
+    ret->topic = message->rkt ? rd_kafka_topic_name(message->rkt) : NULL;
+    ret->partition = message->partition;
+    ret->offset = message->offset;
+    if (ret->kind == RS_KAFKA_MESSAGE) {
+        rd_kafka_timestamp_type_t type;
+        int64_t ms = rd_kafka_message_timestamp(message, &type);
+        ret->time_us = ms < 0 ? -1 : ms * 1000;
+        ret->value = (struct rs_str){message->payload, (uint32_t)message->len};
+        if (message->payload == NULL) ret->value = RS_STR_NONE;
+        ret->source = source_header(message);
+    } else if (ret->kind != RS_KAFKA_END) {
+        ret->text = rd_kafka_message_errstr(message);
+    }
+}
+
+void rs_kafka_done(struct rs_kafka_message *message)
+{
+    if (message->handle) rd_kafka_message_destroy(message->handle);
+    message->handle = NULL;
+}
+
+void rs_kafka_wake(struct rs_kafka_queue *queue)
+{
+    rd_kafka_queue_yield(queue->queue);
+}

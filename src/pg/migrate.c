@@ -1,0 +1,151 @@
+#include "rastro/migrate.h"
+
+#include <stdio.h>
+
+int rs_schema_version_max(void)
+{
+    int max = 0;
+    for (const struct rs_migration *m = rs_migrations; m->version; m++) max = m->version;
+    return max;
+}
+
+int rs_schema_version(struct rs_pg *pg, int *ret, struct rs_diag *diag)
+{
+    static const char find[] = "SELECT to_regclass('rastro.migrations') IS NOT NULL";
+    static const char ask[] = "SELECT coalesce(max(version), 0) FROM rastro.migrations";
+    struct rs_pg_rows *rows;
+    int err = rs_pg_run(pg, find, NULL, &rows, diag);
+    if (err) return err;
+    int version = 0;
+    if (rs_pg_get_int(rows, 0, 0)) {
+        err = rs_pg_run(pg, ask, NULL, &rows, diag);
+        if (err) return err;
+        version = (int)rs_pg_get_int(rows, 0, 0);
+    }
+    *ret = version;
+    return RS_OK;
+}
+
+int rs_schema_version_check(struct rs_pg *pg, struct rs_diag *diag)
+{
+    int version;
+    int err = rs_schema_version(pg, &version, diag);
+    if (err) return err;
+    if (version < RS_SCHEMA_VERSION_MIN) {
+        rs_fail(diag, RS_E_CONFIG, "postgresql %s: schema version %d, this release needs %d", rs_pg_where(pg), version,
+                RS_SCHEMA_VERSION_MIN);
+        return rs_fail_next(diag, "rastro migrate");
+    }
+    /* A newer schema only ever adds, until a release that says otherwise. */
+    return RS_OK;
+}
+
+static struct rs_str checksum(const struct rs_migration *m, uint8_t sha[RS_SHA256_LEN])
+{
+    rs_sha256(m->sql, strlen(m->sql), sha);
+    return (struct rs_str){(const char *)sha, RS_SHA256_LEN};
+}
+
+/* What was applied must be what we have under the same version. */
+static int check_applied(struct rs_pg *pg, int *ret_version, struct rs_diag *diag)
+{
+    static const char ask[] = "SELECT version, checksum, name FROM rastro.migrations ORDER BY version";
+    struct rs_pg_rows *rows;
+    int err = rs_pg_run(pg, ask, NULL, &rows, diag);
+    if (err) return err;
+    const struct rs_migration *m = rs_migrations;
+    for (int r = 0; r < rs_pg_count(rows); r++) {
+        int version = (int)rs_pg_get_int(rows, r, 0);
+        *ret_version = version;
+        if (!m->version) continue; /* a newer release was here */
+        uint8_t sha[RS_SHA256_LEN];
+        if (version != m->version || !rs_str_eq(checksum(m, sha), rs_pg_get_str(rows, r, 1))) {
+            return rs_fail(diag, RS_E_CONFIG, "migration %d (%.*s) in the database is not the one of this release", version,
+                           RS_FMT(rs_pg_get_str(rows, r, 2)));
+        }
+        m++;
+    }
+    return RS_OK;
+}
+
+static int apply(struct rs_pg *pg, const struct rs_migration *m, struct rs_diag *diag)
+{
+    static const char note[] = "INSERT INTO rastro.migrations (version, name, checksum) VALUES ($1, $2, $3)";
+    struct rs_pg_params params = {0};
+    uint8_t sha[RS_SHA256_LEN];
+    int err = rs_pg_script(pg, "BEGIN", diag);
+    if (!err) err = rs_pg_script(pg, m->sql, diag);
+    if (!err) {
+        rs_pg_int4(&params, m->version);
+        rs_pg_text(&params, rs_str_of(m->name));
+        rs_pg_bytea(&params, checksum(m, sha));
+        err = rs_pg_run(pg, note, &params, NULL, diag);
+        rs_pg_params_free(&params);
+    }
+    if (!err) return rs_pg_commit(pg, diag);
+    struct rs_diag ignored;
+    rs_pg_script(pg, "ROLLBACK", &ignored);
+    rs_diag_prefix(diag, "migration %s", m->name);
+    return err;
+}
+
+/* Ids never change; an older release's list does not take back a newer one's. */
+static int put_statuses(struct rs_pg *pg, const struct rs_catalog *catalog, struct rs_diag *diag)
+{
+    static const char put[] =
+        "WITH version AS (INSERT INTO rastro.settings AS s (name, value) VALUES ('statuses', $7::text) "
+        "ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE s.value::int <= excluded.value::int "
+        "RETURNING 1) "
+        "INSERT INTO rastro.statuses (status, rank, stage, detail, moves, ends, label) "
+        "SELECT w.* FROM unnest($1::smallint[], $2::smallint[], $3::text[], $4::text[], $5::bool[], $6::bool[], "
+        "$8::text[]) w, version ON CONFLICT (status) DO UPDATE SET rank = excluded.rank, stage = excluded.stage, "
+        "detail = excluded.detail, moves = excluded.moves, ends = excluded.ends, label = excluded.label";
+    struct rs_pg_params params = {0};
+    char version[16];
+    snprintf(version, sizeof version, "%u", catalog->status_version);
+#define EACH(element, put_one)                                        \
+    rs_pg_array_open(&params, element);                               \
+    for (uint32_t i = 0; i < catalog->status_count; i++) {            \
+        const struct rs_status *s = &catalog->status[i];              \
+        put_one;                                                      \
+    }                                                                 \
+    rs_pg_array_close(&params)
+    EACH(RS_PG_INT2, rs_pg_array_int2(&params, (int16_t)s->id));
+    EACH(RS_PG_INT2, rs_pg_array_int2(&params, (int16_t)s->rank));
+    EACH(RS_PG_TEXT, rs_pg_array_bytes(&params, s->stage.p, s->stage.n));
+    EACH(RS_PG_TEXT, rs_pg_array_bytes(&params, s->detail.p, s->detail.n));
+    EACH(RS_PG_BOOL, rs_pg_array_bytes(&params, &(char){s->moves}, 1));
+    EACH(RS_PG_BOOL, rs_pg_array_bytes(&params, &(char){s->ends}, 1));
+    rs_pg_text(&params, rs_str_of(version));
+    EACH(RS_PG_TEXT, rs_pg_array_bytes(&params, s->label.p, s->label.n));
+#undef EACH
+    int err = rs_pg_run(pg, put, &params, NULL, diag);
+    rs_pg_params_free(&params);
+    return err;
+}
+
+int rs_migrate(struct rs_pg *pg, const struct rs_catalog *catalog, bool dry_run,
+               void (*say)(void *self, const char *line), void *self, struct rs_diag *diag)
+{
+    static const char begin[] =
+        "SELECT pg_advisory_lock(hashtext('rastro.migrate')); CREATE SCHEMA IF NOT EXISTS rastro; "
+        "CREATE TABLE IF NOT EXISTS rastro.migrations (version integer PRIMARY KEY, name text NOT NULL, "
+        "checksum bytea NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())";
+    char line[200];
+    int version = 0, from;
+    int err = dry_run ? rs_schema_version(pg, &version, diag) : rs_pg_script(pg, begin, diag);
+    if (!err && (!dry_run || version)) err = check_applied(pg, &version, diag);
+    from = version;
+    for (const struct rs_migration *m = rs_migrations; !err && m->version; m++) {
+        if (m->version <= version) continue;
+        snprintf(line, sizeof line, "%s %s", dry_run ? "would apply" : "apply", m->name);
+        say(self, line);
+        if (!dry_run) err = apply(pg, m, diag);
+        from = m->version;
+    }
+    if (!err && !dry_run) err = put_statuses(pg, catalog, diag);
+    if (err) return err;
+    snprintf(line, sizeof line, "schema %d -> %d%s", version, from, dry_run ? " (dry run)" : "");
+    say(self, line);
+    return RS_OK;
+}

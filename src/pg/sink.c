@@ -1,0 +1,691 @@
+/* Batches into PostgreSQL, exactly once: claims, the transaction, and what is
+ * done when it fails.
+ *
+ * The transaction
+ *   1  positions: compare-and-set of every partition's next under our term.
+ *      Zero rows anywhere means that somebody else owns it: roll back.
+ *   2  parcels: the new ones, in the order of their natural key.
+ *   3  sources' views that decide what is current: locked by key.
+ *   4  what is known of the parcels is read, and everything decided.
+ *   5  parcels' status hints, by id.
+ *   6  events by (parcel, fp); then the log, views, facts, links, orders and
+ *      quarantine, each by its key; last this session's proof.
+ * Every writer passes these steps in this order and each step in the order of
+ * its key, so two transactions that share rows wait for each other but never
+ * in a circle: whoever waits in a step holds only what comes before.
+ *
+ * When it fails (rule D6) the transaction is gone and the batch is still here,
+ * decoded; it is decided anew from what PostgreSQL then knows.
+ *   conflict     again, at once and then with growing pauses
+ *   server       connect again, claim every partition again, and look: if the
+ *                positions are already behind the batch, the COMMIT had gone
+ *                through and only its answer was lost; if they are where the
+ *                batch starts, again; else the partition is somebody else's
+ *   data         events are set aside one by one where they are inserted; if
+ *                another row is refused, the batch is cut in halves until one
+ *                message stands alone, and that goes to quarantine
+ *   anything else  the same search, and the partition of the message halts
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "rastro/fault.h"
+#include "rastro/log.h"
+#include "rastro/migrate.h"
+#include "sink_private.h"
+
+#define PAUSE_MIN_US 10000
+#define PAUSE_MAX_US (5 * RS_SECOND_US)
+/* A previous owner's transaction is waited for this long, then ended. */
+#define CLAIM_LOCK_TIMEOUT "2s"
+/* PostgreSQL refusing more of a batch than this is no accident of the data. */
+#define REFUSED_MIN 10
+#define REFUSED_SHARE 100
+
+/* ---- waiting ------------------------------------------------------------------- */
+
+static bool stopping(const struct rs_sink *sink)
+{
+    return sink->options.stopping && sink->options.stopping(sink->options.stopping_self);
+}
+
+/* Growing pauses with some chance in them, cut short by a stop. */
+static bool pause_for(struct rs_sink *sink, int64_t *pause_us)
+{
+    int64_t left = *pause_us / 2 + rand() % (*pause_us / 2 + 1);
+    *pause_us = *pause_us * 2 < PAUSE_MAX_US ? *pause_us * 2 : PAUSE_MAX_US;
+    while (left > 0 && !stopping(sink)) {
+        int64_t piece = left < 50000 ? left : 50000;
+        struct timespec t = {0, (long)piece * 1000};
+        nanosleep(&t, NULL);
+        left -= piece;
+    }
+    return !stopping(sink);
+}
+
+/* ---- the session ------------------------------------------------------------------ */
+
+static int read_history(struct rs_sink *sink, bool *ret_same, struct rs_diag *diag)
+{
+    static const char identify[] =
+        "SELECT (SELECT system_identifier FROM pg_control_system()), "
+        "('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::bigint, "
+        "(SELECT proof FROM rastro.proofs WHERE member = $1 AND worker = $2)";
+    struct rs_pg_rows *rows;
+    rs_pg_uuid(&sink->params, sink->options.member);
+    rs_pg_int4(&sink->params, sink->options.worker);
+    int err = rs_pg_run(sink->pg, identify, &sink->params, &rows, diag);
+    if (err) return err;
+    int64_t system_id = rs_pg_get_int(rows, 0, 0), timeline = rs_pg_get_int(rows, 0, 1);
+    bool proof_there = !rs_pg_is_null(rows, 0, 2) && rs_key_eq(rs_pg_get_key(rows, 0, 2), sink->proof);
+    *ret_same = sink->system_id == system_id && sink->timeline == timeline && (!sink->proved || proof_there);
+    sink->system_id = system_id;
+    sink->timeline = timeline;
+    return RS_OK;
+}
+
+/* A server in recovery looks like one that is away, until it is promoted. */
+static int check_primary(struct rs_sink *sink, struct rs_diag *diag)
+{
+    static const char ask[] = "SELECT pg_is_in_recovery()";
+    struct rs_pg_rows *rows;
+    int err = rs_pg_run(sink->pg, ask, NULL, &rows, diag);
+    if (!err && rs_pg_get_int(rows, 0, 0)) {
+        err = rs_fail(diag, RS_E_SERVER, "postgresql %s: a standby, nothing can be written", rs_pg_where(sink->pg));
+    }
+    return err;
+}
+
+/* After each connection.  Ids and blocks are asked for again in any case: they
+ * are few; what D2 guards beyond them is the parcel table. */
+static int settle_in(struct rs_sink *sink, struct rs_diag *diag)
+{
+    bool known = sink->system_id != 0, same = false;
+    rs_sink_forget_ids(sink);
+    int err = check_primary(sink, diag);
+    if (!err) err = read_history(sink, &same, diag);
+    if (!err && known && !same) {
+        rs_warn("postgresql %s: another history of the database than before; everything known is forgotten",
+                rs_pg_where(sink->pg));
+        sink->proved = false;
+    }
+    if (!err) err = rs_pg_script(sink->pg, "SET search_path = pg_catalog, pg_temp; SET statement_timeout = '10min'", diag);
+    return err ? err : rs_pg_script(sink->pg, rs_sink_temporary, diag);
+}
+
+int rs_sink_open(const struct rs_sink_options *options, struct rs_sink **ret, struct rs_diag *diag)
+{
+    struct rs_sink *sink = rs_calloc(1, sizeof *sink);
+    sink->options = *options;
+    sink->arena = rs_arena_new(1 << 20);
+    sink->coder = rs_raw_coder_new();
+    int err = rs_pg_open(&options->pg, &sink->pg, diag);
+    if (!err) err = rs_schema_version_check(sink->pg, diag);
+    if (!err) err = settle_in(sink, diag);
+    if (err) {
+        rs_sink_close(sink);
+        return err;
+    }
+    *ret = sink;
+    return RS_OK;
+}
+
+void rs_sink_close(struct rs_sink *sink)
+{
+    if (!sink) return;
+    rs_pg_close(sink->pg);
+    rs_pg_params_free(&sink->params);
+    rs_arena_free(sink->arena);
+    rs_sink_forget_ids(sink);
+    rs_arena_free(sink->sources.arena);
+    rs_arena_free(sink->topics.arena);
+    rs_raw_coder_free(sink->coder);
+    rs_buf_free(&sink->rows);
+    rs_buf_free(&sink->raw);
+    free(sink->owned);
+    free(sink);
+}
+
+/* ---- claims -------------------------------------------------------------------------- */
+
+static void put_partition(struct rs_sink *sink, const struct rs_partition *partition)
+{
+    rs_pg_text(&sink->params, sink->options.cluster);
+    rs_pg_text(&sink->params, partition->topic);
+    rs_pg_int4(&sink->params, partition->number);
+}
+
+/* The previous owner stands inside its transaction: end its session, which is
+ * recognised by its process id and its start. */
+static int end_previous(struct rs_sink *sink, const struct rs_partition *partition, struct rs_diag *diag)
+{
+    static const char end[] =
+        "SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a JOIN rastro.positions p "
+        "ON a.pid = p.backend_pid AND a.backend_start = p.backend_start "
+        "WHERE p.cluster = $1 AND p.topic = $2 AND p.partition = $3 AND a.pid <> pg_backend_pid()";
+    put_partition(sink, partition);
+    return rs_pg_run(sink->pg, end, &sink->params, NULL, diag);
+}
+
+/* What a claim reads. */
+struct claim {
+    int64_t next, term, last_offset;
+    struct rs_key last_hash;
+    char halted[RS_HALT_TEXT_MAX];
+};
+
+/* One try, in a transaction of its own. */
+static int claim_once(struct rs_sink *sink, const struct rs_partition *partition, struct claim *ret,
+                      struct rs_diag *diag)
+{
+    static const char add[] =
+        "INSERT INTO rastro.positions (cluster, topic, partition, next, owner_term) VALUES ($1, $2, $3, $4, 0) "
+        "ON CONFLICT DO NOTHING";
+    static const char take[] =
+        "UPDATE rastro.positions SET owner_term = owner_term + 1, owner = $4, backend_pid = pg_backend_pid(), "
+        "backend_start = (SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()), "
+        "claimed_at = now() WHERE cluster = $1 AND topic = $2 AND partition = $3 "
+        "RETURNING next, owner_term, last_offset, last_hash, halted";
+    int err = rs_pg_script(sink->pg, "BEGIN; SET LOCAL lock_timeout = '" CLAIM_LOCK_TIMEOUT "'", diag);
+    if (!err) {
+        put_partition(sink, partition);
+        rs_pg_int8(&sink->params, partition->start);
+        err = rs_pg_run(sink->pg, add, &sink->params, NULL, diag);
+    }
+    struct rs_pg_rows *rows = NULL;
+    struct claim found = {0};
+    if (!err) {
+        put_partition(sink, partition);
+        rs_pg_text(&sink->params, rs_str_of(sink->options.member_name));
+        err = rs_pg_run(sink->pg, take, &sink->params, &rows, diag);
+    }
+    if (!err) {
+        found.next = rs_pg_get_int(rows, 0, 0);
+        found.term = rs_pg_get_int(rows, 0, 1);
+        found.last_offset = rs_pg_is_null(rows, 0, 2) ? -1 : rs_pg_get_int(rows, 0, 2);
+        found.last_hash = rs_pg_get_key(rows, 0, 3);
+        struct rs_str halted = rs_pg_get_str(rows, 0, 4);
+        snprintf(found.halted, sizeof found.halted, "%.*s", RS_FMT(halted));
+        err = rs_pg_script(sink->pg, "COMMIT", diag);
+    }
+    if (err) {
+        struct rs_diag ignored;
+        if (rs_pg_alive(sink->pg)) rs_pg_script(sink->pg, "ROLLBACK", &ignored);
+        return err;
+    }
+    rs_kill_point(RS_KILL_AFTER_CLAIM);
+    *ret = found;
+    return RS_OK;
+}
+
+static void own(struct rs_sink *sink, struct rs_partition *partition)
+{
+    for (uint32_t i = 0; i < sink->owned_n; i++) {
+        if (sink->owned[i] == partition) return;
+    }
+    if (sink->owned_n == sink->owned_room) {
+        sink->owned_room = sink->owned_room ? sink->owned_room * 2 : 16;
+        sink->owned = rs_realloc(sink->owned, sink->owned_room * sizeof *sink->owned);
+    }
+    sink->owned[sink->owned_n++] = partition;
+}
+
+static void disown(struct rs_sink *sink, const struct rs_partition *partition)
+{
+    for (uint32_t i = 0; i < sink->owned_n; i++) {
+        if (sink->owned[i] == partition) sink->owned[i--] = sink->owned[--sink->owned_n];
+    }
+}
+
+static int reconnect(struct rs_sink *sink, struct rs_diag *diag);
+
+int rs_sink_claim(struct rs_sink *sink, struct rs_partition *partition, struct rs_diag *diag)
+{
+    int64_t pause = PAUSE_MIN_US;
+    for (;;) {
+        int32_t topic;
+        int err = rs_pg_alive(sink->pg) ? RS_OK : reconnect(sink, diag);
+        if (!err) err = rs_sink_topic_id(sink, partition->topic, &topic, diag);
+        struct claim claim;
+        if (!err) err = claim_once(sink, partition, &claim, diag);
+        if (!err) {
+            partition->topic_id = (int16_t)topic;
+            partition->durable = partition->read = claim.next;
+            partition->term = claim.term;
+            partition->last_offset = claim.last_offset;
+            partition->last_hash = claim.last_hash;
+            memcpy(partition->halted, claim.halted, sizeof partition->halted);
+            own(sink, partition);
+            return RS_OK;
+        }
+        if (rs_err_class(err) != RS_CLASS_RETRY) return err;
+        if (!strcmp(rs_pg_sqlstate(sink->pg), "55P03")) {
+            rs_info("claim %.*s/%d: ending the previous owner's session", RS_FMT(partition->topic), partition->number);
+            end_previous(sink, partition, diag);
+        } else {
+            rs_warn_every(10, "claim %.*s/%d: %s", RS_FMT(partition->topic), partition->number, diag->text);
+        }
+        if (!pause_for(sink, &pause)) return RS_E_SERVER;
+    }
+}
+
+int rs_sink_seen(struct rs_sink *sink, const struct rs_partition *partition, bool *ret, struct rs_diag *diag)
+{
+    static const char find[] =
+        "SELECT 1 FROM rastro.positions WHERE cluster = $1 AND topic = $2 AND partition = $3";
+    int64_t pause = PAUSE_MIN_US;
+    for (;;) {
+        struct rs_pg_rows *rows;
+        int err = rs_pg_alive(sink->pg) ? RS_OK : reconnect(sink, diag);
+        put_partition(sink, partition);
+        if (!err) err = rs_pg_run(sink->pg, find, &sink->params, &rows, diag);
+        if (!err) *ret = rs_pg_count(rows) > 0;
+        if (rs_err_class(err) != RS_CLASS_RETRY || !err) return err;
+        rs_warn_every(10, "%s", diag->text);
+        if (!pause_for(sink, &pause)) return RS_E_SERVER;
+    }
+}
+
+void rs_sink_release(struct rs_sink *sink, struct rs_partition *partition)
+{
+    static const char let_go[] =
+        "UPDATE rastro.positions SET owner = NULL, backend_pid = NULL, backend_start = NULL "
+        "WHERE cluster = $1 AND topic = $2 AND partition = $3 AND owner_term = $4";
+    struct rs_diag ignored;
+    disown(sink, partition);
+    if (!rs_pg_alive(sink->pg)) return;
+    put_partition(sink, partition);
+    rs_pg_int8(&sink->params, partition->term);
+    rs_pg_run(sink->pg, let_go, &sink->params, NULL, &ignored);
+}
+
+int rs_sink_halt(struct rs_sink *sink, struct rs_partition *partition, struct rs_diag *diag)
+{
+    static const char halt[] =
+        "UPDATE rastro.positions SET halted = $5, halted_at = now() "
+        "WHERE cluster = $1 AND topic = $2 AND partition = $3 AND owner_term = $4";
+    if (!rs_pg_alive(sink->pg)) return rs_fail(diag, RS_E_SERVER, "the session is gone");
+    put_partition(sink, partition);
+    rs_pg_int8(&sink->params, partition->term);
+    rs_pg_text(&sink->params, rs_str_of(partition->halted));
+    return rs_pg_run(sink->pg, halt, &sink->params, NULL, diag);
+}
+
+/* ---- the transaction --------------------------------------------------------------------- */
+
+/* Where each part is to be after the messages [from, to) of the batch. */
+struct step {
+    int64_t from, to;      /* next */
+    int64_t last;          /* index of its last message, or -1 */
+};
+
+static uint32_t plan_steps(const struct rs_work *work, struct step *ret)
+{
+    const struct rs_batch *batch = work->batch;
+    uint32_t moving = 0;
+    for (uint32_t p = 0; p < batch->part_count; p++) ret[p] = (struct step){batch->part[p].from, batch->part[p].from, -1};
+    for (uint32_t i = 0; i < work->to; i++) {
+        struct step *step = &ret[batch->message[i].part];
+        if (i < work->from) {
+            step->from = step->to = batch->message[i].offset + 1;
+        } else {
+            step->to = batch->message[i].offset + 1;
+            step->last = i;
+        }
+    }
+    /* Behind the last message there may be control records. */
+    for (uint32_t p = 0; p < batch->part_count; p++) {
+        if (work->to == batch->count && batch->part[p].to > ret[p].to) ret[p].to = batch->part[p].to;
+        moving += ret[p].to > ret[p].from;
+    }
+    return moving;
+}
+
+static int move_positions(struct rs_sink *sink, const struct step *step, uint32_t moving, struct rs_diag *diag)
+{
+    static const char move[] =
+        "UPDATE rastro.positions p SET next = w.next, last_offset = coalesce(w.last_offset, p.last_offset), "
+        "last_at = coalesce(w.last_at, p.last_at), last_hash = coalesce(w.last_hash, p.last_hash), "
+        "committed_at = now() "
+        "FROM unnest($2::text[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], "
+        "$8::timestamptz[], $9::uuid[]) w (topic, partition, expected, next, term, last_offset, last_at, last_hash) "
+        "WHERE p.cluster = $1 AND p.topic = w.topic COLLATE \"C\" AND p.partition = w.partition "
+        "AND p.next = w.expected AND p.owner_term = w.term";
+    const struct rs_batch *batch = sink->work.batch;
+    struct rs_pg_params *params = &sink->params;
+    rs_pg_text(params, sink->options.cluster);
+#define EACH(element, put)                                                                   \
+    rs_pg_array_open(params, element);                                                       \
+    for (uint32_t i = 0; i < batch->part_count; i++) {                                       \
+        const struct rs_partition *partition = batch->part[i].partition;                     \
+        const struct rs_batch_message *last = step[i].last < 0 ? NULL : &batch->message[step[i].last]; \
+        if (step[i].to == step[i].from) continue;                                            \
+        (void)partition;                                                                     \
+        (void)last;                                                                          \
+        put;                                                                                 \
+    }                                                                                        \
+    rs_pg_array_close(params)
+    EACH(RS_PG_TEXT, rs_pg_array_bytes(params, partition->topic.p, partition->topic.n));
+    EACH(RS_PG_INT4, rs_pg_array_int4(params, partition->number));
+    EACH(RS_PG_INT8, rs_pg_array_int8(params, step[i].from));
+    EACH(RS_PG_INT8, rs_pg_array_int8(params, step[i].to));
+    EACH(RS_PG_INT8, rs_pg_array_int8(params, partition->term));
+    EACH(RS_PG_INT8, {
+        if (last) rs_pg_array_int8(params, last->offset);
+        else rs_pg_array_null(params);
+    });
+    EACH(RS_PG_TIME, rs_pg_array_time(params, last ? last->message.published_us : RS_INSTANT_NONE));
+    EACH(RS_PG_UUID, {
+        struct rs_key hash = last ? rs_key_of(last->value.p, last->value.n) : (struct rs_key){{0}};
+        if (last) rs_pg_array_bytes(params, hash.b, sizeof hash.b);
+        else rs_pg_array_null(params);
+    });
+#undef EACH
+    struct rs_pg_rows *rows;
+    int err = rs_pg_run(sink->pg, move, params, &rows, diag);
+    if (!err && rs_pg_affected(rows) != moving) err = rs_fail(diag, RS_E_FENCED, "another owner has taken over");
+    return err;
+}
+
+/* Shared, so that verbs that change rows behind our back can wait for us. */
+static int enter_epoch(struct rs_sink *sink, struct rs_diag *diag)
+{
+    static const char enter[] = "SELECT pg_advisory_xact_lock_shared(hashtext('rastro.epoch')), "
+                                "(SELECT coalesce(max(epoch), 0) FROM rastro.epochs)";
+    return rs_pg_run(sink->pg, enter, NULL, NULL, diag);
+}
+
+static int put_proof(struct rs_sink *sink, struct rs_key proof, struct rs_diag *diag)
+{
+    static const char prove[] =
+        "INSERT INTO rastro.proofs (member, worker, proof) VALUES ($1, $2, $3) "
+        "ON CONFLICT (member, worker) DO UPDATE SET proof = excluded.proof, proved_at = now()";
+    rs_pg_uuid(&sink->params, sink->options.member);
+    rs_pg_int4(&sink->params, sink->options.worker);
+    rs_pg_uuid(&sink->params, proof);
+    return rs_pg_run(sink->pg, prove, &sink->params, NULL, diag);
+}
+
+static int write_rows(struct rs_sink *sink, struct rs_diag *diag)
+{
+    struct rs_work *work = &sink->work;
+    int err = rs_work_parcels(sink, diag);
+    if (!err && work->parcel_n) err = rs_work_lock_views(sink, diag);
+    if (!err && work->parcel_n) err = rs_work_load_events(sink, diag);
+    for (uint32_t i = 0; !err && i < work->parcel_n; i++) {
+        if (work->parcel[i].exists) rs_work_decide(sink, &work->parcel[i]);
+    }
+    if (!err) err = rs_work_status(sink, diag);
+    if (!err) rs_work_collect(sink);
+    if (!err) err = rs_work_events(sink, diag);
+    if (!err) err = rs_work_rest(sink, diag);
+    return err ? err : rs_work_quarantine(sink, diag);
+}
+
+static void count_messages(struct rs_work *work)
+{
+    struct rs_sink_counts *c = &work->counts;
+    for (uint32_t i = work->from; i < work->to; i++) {
+        const struct rs_message *m = &work->batch->message[i].message;
+        c->messages++;
+        c->ignored += m->outcome == RS_OUTCOME_IGNORED;
+        for (uint32_t r = 0; r < m->report_count; r++) c->events += m->report[r].event_count + m->report[r].repeated;
+    }
+    c->refused_events = work->refused;
+    c->duplicate = c->events - c->fresh - work->refused;
+}
+
+static int commit(struct rs_sink *sink, struct rs_diag *diag)
+{
+    struct rs_key proof;
+    rs_random(proof.b, sizeof proof.b);
+    int err = put_proof(sink, proof, diag);
+    if (err) return err;
+    rs_kill_point(RS_KILL_BEFORE_COMMIT);
+    err = rs_pg_commit(sink->pg, diag);
+    if (err) return err;
+    rs_kill_point(RS_KILL_REPLY_READ);
+    sink->proof = proof;
+    sink->proved = true;
+    return RS_OK;
+}
+
+/* One try to write the messages [from, to) of the batch. */
+static int try_range(struct rs_sink *sink, struct rs_batch *batch, uint32_t from, uint32_t to, struct rs_diag *diag)
+{
+    struct rs_work *work = &sink->work;
+    rs_arena_reset(sink->arena);
+    *work = (struct rs_work){.arena = sink->arena, .batch = batch, .from = from, .to = to};
+    struct step *step = rs_arena_get(work->arena, (batch->part_count + 1) * sizeof *step);
+    uint32_t moving = plan_steps(work, step);
+    int err = rs_work_gather(sink, diag);
+    if (!err) err = rs_work_find_parcels(sink, diag);
+    if (!err) err = rs_pg_script(sink->pg, "BEGIN", diag);
+    if (!err) err = move_positions(sink, step, moving, diag);
+    if (!err) rs_kill_point(RS_KILL_AFTER_OFFSETS);
+    if (!err) err = enter_epoch(sink, diag);
+    if (!err) err = write_rows(sink, diag);
+    work->refused_too_many = work->refused >= REFUSED_MIN && work->refused > work->event_n / REFUSED_SHARE;
+    if (!err && work->refused_too_many) {
+        err = rs_fail(diag, RS_E_HALT, "PostgreSQL refused %u of %u events of a batch, at last: %s", work->refused,
+                      work->event_n, rs_pg_message(sink->pg));
+    }
+    if (!err) err = commit(sink, diag);
+    if (err && rs_pg_alive(sink->pg)) {
+        struct rs_diag ignored;
+        rs_pg_script(sink->pg, "ROLLBACK", &ignored);
+    }
+    return err;
+}
+
+/* ---- failures ------------------------------------------------------------------------------ */
+
+static int reconnect(struct rs_sink *sink, struct rs_diag *diag)
+{
+    int err = rs_pg_reopen(sink->pg, diag);
+    return err ? err : settle_in(sink, diag);
+}
+
+/* After a lost session: every partition that we own is claimed again, so that
+ * the old backend, should it still stand, can write no more. */
+static int claim_all_again(struct rs_sink *sink, struct rs_diag *diag)
+{
+    for (uint32_t i = 0; i < sink->owned_n; i++) {
+        struct rs_partition *partition = sink->owned[i];
+        struct claim claim;
+        int err;
+        /* A database without the row is one that never saw the partition. */
+        while ((err = claim_once(sink, partition, &claim, diag)) == RS_E_CONFLICT) {
+            if ((err = end_previous(sink, partition, diag))) return err;
+            int64_t pause = PAUSE_MIN_US;
+            if (!pause_for(sink, &pause)) return RS_E_SERVER;
+        }
+        if (err) return err;
+        /* Only where it is and our term are new; what is in batches stays. */
+        partition->term = claim.term;
+        partition->durable = claim.next;
+    }
+    return RS_OK;
+}
+
+static int come_back(struct rs_sink *sink, struct rs_diag *diag)
+{
+    int64_t pause = PAUSE_MIN_US;
+    for (;;) {
+        int err = reconnect(sink, diag);
+        if (!err) err = claim_all_again(sink, diag);
+        if (!err) {
+            rs_info("postgresql %s: connected again", rs_pg_where(sink->pg));
+            return RS_OK;
+        }
+        /* A server that comes up refuses in many ways; only stopping ends it. */
+        rs_warn_every(10, "%s; trying again", diag->text);
+        if (!pause_for(sink, &pause)) return rs_fail(diag, RS_E_SERVER, "stopped while PostgreSQL was away");
+    }
+}
+
+/* Reads where our partitions stand; those that are not where the batch expects
+ * them are no longer ours to write. */
+static int find_lost(struct rs_sink *sink, const struct rs_batch *batch, uint32_t *ret_lost, struct rs_diag *diag)
+{
+    static const char look[] =
+        "SELECT next, owner_term FROM rastro.positions WHERE cluster = $1 AND topic = $2 AND partition = $3";
+    *ret_lost = 0;
+    for (uint32_t i = 0; i < batch->part_count; i++) {
+        struct rs_partition *partition = batch->part[i].partition;
+        struct rs_pg_rows *rows;
+        put_partition(sink, partition);
+        int err = rs_pg_run(sink->pg, look, &sink->params, &rows, diag);
+        if (err) return err;
+        bool ours = rs_pg_count(rows) && rs_pg_get_int(rows, 0, 1) == partition->term &&
+                    rs_pg_get_int(rows, 0, 0) == batch->part[i].from;
+        if (ours) continue;
+        rs_store_release_bool(&partition->owned, false);
+        disown(sink, partition);
+        ++*ret_lost;
+    }
+    return RS_OK;
+}
+
+/* After a lost session: did the COMMIT of the messages before `to` go through?
+ * All parts moved together or none did.  Anything else is not ours, and the
+ * next try finds that out. */
+static bool went_through(struct rs_sink *sink, struct rs_batch *batch, uint32_t to)
+{
+    struct rs_work range = {.batch = batch, .from = 0, .to = to};
+    struct step *step = rs_calloc(batch->part_count + 1, sizeof *step);
+    bool through = plan_steps(&range, step) > 0;
+    for (uint32_t i = 0; i < batch->part_count; i++) {
+        if (step[i].to > step[i].from && batch->part[i].partition->durable != step[i].to) through = false;
+    }
+    free(step);
+    if (through) rs_info("postgresql %s: the answer to COMMIT was lost; it had gone through", rs_pg_where(sink->pg));
+    return through;
+}
+
+static int halt_partition(struct rs_sink *sink, struct rs_batch *batch, uint32_t message, struct rs_diag *diag)
+{
+    struct rs_partition *partition = batch->part[batch->message[message].part].partition;
+    char why[RS_HALT_TEXT_MAX];
+    snprintf(why, sizeof why, "at offset %lld: %.300s", (long long)batch->message[message].offset, diag->text);
+    snprintf(partition->halted, sizeof partition->halted, "%s", why);
+    struct rs_diag ignored;
+    rs_sink_halt(sink, partition, &ignored);
+    rs_store_release_bool(&partition->owned, false);
+    disown(sink, partition);
+    return rs_fail(diag, RS_E_HALT, "%.*s/%d %s", RS_FMT(partition->topic), partition->number, why);
+}
+
+/* The messages before `from` are durable; forget them, so that the batch is
+ * what is left to do. */
+static void trim(struct rs_batch *batch, uint32_t from)
+{
+    if (!from) return;
+    for (uint32_t i = 0; i < from; i++) {
+        struct rs_batch_part *part = &batch->part[batch->message[i].part];
+        part->from = part->partition->durable = batch->message[i].offset + 1;
+    }
+    memmove(batch->message, batch->message + from, (batch->count - from) * sizeof *batch->message);
+    batch->count -= from;
+}
+
+static void add_counts(struct rs_sink_counts *to, const struct rs_sink_counts *from)
+{
+    /* All members are uint64_t. */
+    uint64_t *a = (uint64_t *)to;
+    const uint64_t *b = (const uint64_t *)from;
+    for (size_t i = 0; i < sizeof *to / sizeof *a; i++) a[i] += b[i];
+}
+
+/* A message that PostgreSQL refuses whatever its neighbours are. */
+static void quarantine_message(struct rs_sink *sink, struct rs_batch *batch, uint32_t i)
+{
+    struct rs_message *m = &batch->message[i].message;
+    char reason[400];
+    snprintf(reason, sizeof reason, "refused by PostgreSQL: %s (%s)", rs_pg_message(sink->pg), rs_pg_sqlstate(sink->pg));
+    m->outcome = RS_OUTCOME_QUARANTINED;
+    m->reason = rs_arena_str(batch->arena, rs_str_of(reason));
+    m->report_count = 0;
+    m->shipment = NULL;
+}
+
+/* The messages before `to` are durable. */
+static void settle(struct rs_sink *sink, struct rs_batch *batch, uint32_t to, struct rs_sink_counts *ret)
+{
+    count_messages(&sink->work);
+    sink->work.counts.batches = 1;
+    add_counts(ret, &sink->work.counts);
+    bool all = to == batch->count;
+    trim(batch, to);
+    for (uint32_t i = 0; all && i < batch->part_count; i++) {
+        batch->part[i].from = batch->part[i].partition->durable = batch->part[i].to;
+    }
+}
+
+/* A transaction failed for good: make the next try smaller, until one message
+ * stands alone. */
+static int narrow(struct rs_sink *sink, struct rs_batch *batch, int err, uint32_t to, uint32_t *width,
+                  struct rs_diag *diag)
+{
+    if (sink->work.refused_too_many) return halt_partition(sink, batch, sink->work.first_refused, diag);
+    if (to > 1) {
+        *width = to / 2;
+        return RS_OK;
+    }
+    if (to == 0) return err; /* positions alone */
+    if (err == RS_E_DATA && batch->message[0].message.outcome != RS_OUTCOME_QUARANTINED) {
+        quarantine_message(sink, batch, 0);
+        return RS_OK;
+    }
+    return halt_partition(sink, batch, 0, diag);
+}
+
+static bool pending(const struct rs_batch *batch)
+{
+    if (batch->count) return true;
+    for (uint32_t i = 0; i < batch->part_count; i++) {
+        if (batch->part[i].to > batch->part[i].from) return true;
+    }
+    return false;
+}
+
+/* The server has no room or a bad disk: the session is fine, the time is not. */
+static bool short_of_resources(const struct rs_sink *sink)
+{
+    const char *state = rs_pg_sqlstate(sink->pg);
+    return rs_pg_alive(sink->pg) && (!strncmp(state, "53", 2) || !strncmp(state, "58", 2));
+}
+
+int rs_sink_apply(struct rs_sink *sink, struct rs_batch *batch, struct rs_sink_counts *ret, struct rs_diag *diag)
+{
+    int64_t pause = PAUSE_MIN_US;
+    uint32_t width = UINT32_MAX;
+    while (pending(batch)) {
+        uint32_t to = width < batch->count ? width : batch->count;
+        int err = rs_pg_alive(sink->pg) ? try_range(sink, batch, 0, to, diag) : RS_E_SERVER;
+        if (!err) {
+            settle(sink, batch, to, ret);
+            continue;
+        }
+        if (err == RS_E_FENCED) {
+            uint32_t lost;
+            err = find_lost(sink, batch, &lost, diag);
+            if (!err && lost) return RS_E_FENCED;
+            if (!err) err = RS_E_CONFLICT;
+        }
+        if (rs_err_class(err) != RS_CLASS_RETRY) {
+            if ((err = narrow(sink, batch, err, to, &width, diag))) return err;
+        } else if (err == RS_E_CONFLICT || short_of_resources(sink)) {
+            ret->conflicts++;
+            rs_warn_every(10, "%s; the batch is tried again", diag->text);
+            if (!pause_for(sink, &pause)) return RS_E_SERVER;
+        } else {
+            ret->reconnects++;
+            rs_warn_every(5, "%s", diag->text);
+            if ((err = come_back(sink, diag))) return err;
+            if (went_through(sink, batch, to)) settle(sink, batch, to, ret);
+        }
+    }
+    return RS_OK;
+}

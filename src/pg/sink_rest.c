@@ -1,0 +1,427 @@
+/* What a batch writes behind the events, each kind sorted by its key: the log
+ * of what is current, sources' views, facts, links, orders, wordings. */
+#include <stdlib.h>
+
+#include "sink_private.h"
+
+/* Puts one array, an element for each i in [0, n). */
+#define EACH(sink, n, element, put)                        \
+    do {                                                   \
+        rs_pg_array_open(&(sink)->params, element);        \
+        for (uint32_t i = 0; i < (n); i++) { put; }        \
+        rs_pg_array_close(&(sink)->params);                \
+    } while (0)
+
+static void put_text(struct rs_pg_params *p, struct rs_str s)
+{
+    if (s.n) rs_pg_array_bytes(p, s.p, s.n);
+    else rs_pg_array_null(p);
+}
+
+static int16_t topic_of(const struct rs_work *work, uint32_t message)
+{
+    return rs_work_partition(work, message)->topic_id;
+}
+
+static int32_t number_of(const struct rs_work *work, uint32_t message)
+{
+    return rs_work_partition(work, message)->number;
+}
+
+static int64_t offset_of(const struct rs_work *work, uint32_t message)
+{
+    return rs_work_message(work, message)->offset;
+}
+
+static int64_t published_of(const struct rs_work *work, uint32_t message)
+{
+    return rs_work_message(work, message)->message.published_us;
+}
+
+/* ---- the log ------------------------------------------------------------------- */
+
+struct change_row {
+    int64_t parcel_id;
+    const struct rs_currency *c;
+};
+
+static int by_change_key(const void *a, const void *b)
+{
+    const struct change_row *x = a, *y = b;
+    if (x->parcel_id != y->parcel_id) return x->parcel_id < y->parcel_id ? -1 : 1;
+    int order = rs_key_cmp(x->c->fp, y->c->fp);
+    return order ? order : (x->c->rev > y->c->rev) - (x->c->rev < y->c->rev);
+}
+
+static int put_changes(struct rs_sink *sink, struct rs_diag *diag)
+{
+    static const char add[] =
+        "INSERT INTO rastro.event_changes (parcel_id, fp, rev, change, by_fp, topic, kafka_partition, kafka_offset) "
+        "SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::int[], $4::\"char\"[], $5::uuid[], $6::smallint[], "
+        "$7::int[], $8::bigint[])";
+    static const char letters[] = {'?', 's', 'w', 'b'};
+    struct rs_work *work = &sink->work;
+    struct rs_pg_params *p = &sink->params;
+    uint32_t n = 0;
+    for (uint32_t k = 0; k < work->parcel_n; k++) n += work->parcel[k].state.change_n;
+    if (!n) return RS_OK;
+    struct change_row *row = rs_arena_get(work->arena, n * sizeof *row);
+    n = 0;
+    for (uint32_t k = 0; k < work->parcel_n; k++) {
+        const struct rs_work_parcel *parcel = &work->parcel[k];
+        for (uint32_t i = 0; i < parcel->state.change_n; i++) {
+            row[n++] = (struct change_row){parcel->id, &parcel->state.change[i]};
+        }
+    }
+    qsort(row, n, sizeof *row, by_change_key);
+    EACH(sink, n, RS_PG_INT8, rs_pg_array_int8(p, row[i].parcel_id));
+    EACH(sink, n, RS_PG_UUID, rs_pg_array_bytes(p, row[i].c->fp.b, 16));
+    EACH(sink, n, RS_PG_INT4, rs_pg_array_int4(p, row[i].c->rev));
+    EACH(sink, n, RS_PG_CHAR, rs_pg_array_bytes(p, &letters[row[i].c->change], 1));
+    EACH(sink, n, RS_PG_UUID, {
+        if (row[i].c->change == RS_CHANGE_SUPERSEDED) rs_pg_array_bytes(p, row[i].c->by.b, 16);
+        else rs_pg_array_null(p);
+    });
+    EACH(sink, n, RS_PG_INT2, rs_pg_array_int2(p, topic_of(work, row[i].c->message)));
+    EACH(sink, n, RS_PG_INT4, rs_pg_array_int4(p, number_of(work, row[i].c->message)));
+    EACH(sink, n, RS_PG_INT8, rs_pg_array_int8(p, offset_of(work, row[i].c->message)));
+    return rs_pg_run(sink->pg, add, p, NULL, diag);
+}
+
+/* ---- views ---------------------------------------------------------------------- */
+
+struct view_row {
+    int64_t parcel_id;
+    const struct rs_view *v;
+};
+
+static int by_view_key(const void *a, const void *b)
+{
+    const struct view_row *x = a, *y = b;
+    if (x->parcel_id != y->parcel_id) return x->parcel_id < y->parcel_id ? -1 : 1;
+    return (x->v->source > y->v->source) - (x->v->source < y->v->source);
+}
+
+/* Rows that decide are locked since rs_work_lock_views; the others carry only
+ * when their source last looked, and of two times the later one counts. */
+static int put_views(struct rs_sink *sink, struct rs_diag *diag)
+{
+    static const char put[] =
+        "INSERT INTO rastro.source_views AS v (parcel_id, source, rev, order_at, order_count, order_published, "
+        "order_topic, order_partition, order_offset, looked_at, facts_key) "
+        "SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::int[], $4::bigint[], $5::int[], $6::bigint[], "
+        "$7::smallint[], $8::int[], $9::bigint[], $10::timestamptz[], $11::uuid[]) "
+        "ON CONFLICT (parcel_id, source) DO UPDATE SET looked_at = greatest(v.looked_at, excluded.looked_at), "
+        "rev = greatest(v.rev, excluded.rev), "
+        "(order_at, order_count, order_published, order_topic, order_partition, order_offset) = "
+        "(SELECT r.* FROM (VALUES (v.order_at, v.order_count, v.order_published, v.order_topic, v.order_partition, "
+        "v.order_offset), (excluded.order_at, excluded.order_count, excluded.order_published, excluded.order_topic, "
+        "excluded.order_partition, excluded.order_offset)) r (a, b, c, d, e, f) "
+        "ORDER BY r.a DESC, r.b DESC, r.c DESC, r.d DESC, r.e DESC, r.f DESC LIMIT 1), "
+        "facts_key = CASE WHEN excluded.rev > v.rev THEN excluded.facts_key ELSE v.facts_key END";
+    struct rs_work *work = &sink->work;
+    struct rs_pg_params *p = &sink->params;
+    uint32_t n = 0;
+    for (uint32_t k = 0; k < work->parcel_n; k++) n += work->parcel[k].state.view_n;
+    struct view_row *row = rs_arena_get(work->arena, (n + 1) * sizeof *row);
+    n = 0;
+    for (uint32_t k = 0; k < work->parcel_n; k++) {
+        const struct rs_work_parcel *parcel = &work->parcel[k];
+        for (uint32_t i = 0; i < parcel->state.view_n; i++) {
+            if (parcel->state.view[i].changed) row[n++] = (struct view_row){parcel->id, &parcel->state.view[i]};
+        }
+    }
+    if (!n) return RS_OK;
+    qsort(row, n, sizeof *row, by_view_key);
+    EACH(sink, n, RS_PG_INT8, rs_pg_array_int8(p, row[i].parcel_id));
+    EACH(sink, n, RS_PG_INT2, rs_pg_array_int2(p, (int16_t)row[i].v->source));
+    EACH(sink, n, RS_PG_INT4, rs_pg_array_int4(p, row[i].v->rev));
+    EACH(sink, n, RS_PG_INT8, rs_pg_array_int8(p, row[i].v->order.at_us));
+    EACH(sink, n, RS_PG_INT4, rs_pg_array_int4(p, row[i].v->order.count));
+    EACH(sink, n, RS_PG_INT8, rs_pg_array_int8(p, row[i].v->order.published_us));
+    EACH(sink, n, RS_PG_INT2, rs_pg_array_int2(p, (int16_t)row[i].v->order.topic));
+    EACH(sink, n, RS_PG_INT4, rs_pg_array_int4(p, row[i].v->order.partition));
+    EACH(sink, n, RS_PG_INT8, rs_pg_array_int8(p, row[i].v->order.offset));
+    EACH(sink, n, RS_PG_TIME, rs_pg_array_time(p, row[i].v->looked_us));
+    EACH(sink, n, RS_PG_UUID, {
+        if (row[i].v->has_facts) rs_pg_array_bytes(p, row[i].v->facts.b, 16);
+        else rs_pg_array_null(p);
+    });
+    return rs_pg_run(sink->pg, put, p, NULL, diag);
+}
+
+/* ---- facts ------------------------------------------------------------------------- */
+
+static struct rs_str country_of(const struct rs_place *place)
+{
+    return place->iso2[0] ? (struct rs_str){place->iso2, 2} : place->country;
+}
+
+static void put_place(struct rs_sink *sink, uint32_t n, const struct rs_place *(*place_of)(const void *, uint32_t),
+                      const void *list)
+{
+    struct rs_pg_params *p = &sink->params;
+    EACH(sink, n, RS_PG_TEXT, put_text(p, country_of(place_of(list, i))));
+    EACH(sink, n, RS_PG_TEXT, put_text(p, place_of(list, i)->region));
+    EACH(sink, n, RS_PG_TEXT, put_text(p, place_of(list, i)->city));
+    EACH(sink, n, RS_PG_TEXT, put_text(p, place_of(list, i)->name));
+}
+
+static const struct rs_place *fact_origin(const void *list, uint32_t i)
+{
+    return &((const struct rs_work_facts *)list)[i].facts->origin;
+}
+
+static const struct rs_place *fact_destination(const void *list, uint32_t i)
+{
+    return &((const struct rs_work_facts *)list)[i].facts->destination;
+}
+
+static int put_facts(struct rs_sink *sink, struct rs_diag *diag)
+{
+    static const char add[] =
+        "INSERT INTO rastro.parcel_facts (parcel_id, source, rev, published_at, topic, kafka_partition, kafka_offset, "
+        "promised_from, promised_to, estimated_from, estimated_to, signed_at, signed_by, service, order_id, "
+        "origin_country, origin_region, origin_city, origin_postcode, "
+        "destination_country, destination_region, destination_city, destination_postcode) "
+        "SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::int[], $4::timestamptz[], $5::smallint[], $6::int[], "
+        "$7::bigint[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], "
+        "$12::timestamptz[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], "
+        "$19::text[], $20::text[], $21::text[], $22::text[], $23::text[]) w (a, b, c) "
+        "ORDER BY a, b, c ON CONFLICT DO NOTHING";
+    struct rs_work *work = &sink->work;
+    struct rs_pg_params *p = &sink->params;
+    uint32_t n = work->facts_n;
+    if (!n) return RS_OK;
+    const struct rs_work_facts *f = work->facts;
+    EACH(sink, n, RS_PG_INT8, rs_pg_array_int8(p, work->parcel[f[i].parcel].id));
+    EACH(sink, n, RS_PG_INT2, rs_pg_array_int2(p, (int16_t)f[i].source));
+    EACH(sink, n, RS_PG_INT4, rs_pg_array_int4(p, f[i].rev));
+    EACH(sink, n, RS_PG_TIME, rs_pg_array_time(p, published_of(work, f[i].message)));
+    EACH(sink, n, RS_PG_INT2, rs_pg_array_int2(p, topic_of(work, f[i].message)));
+    EACH(sink, n, RS_PG_INT4, rs_pg_array_int4(p, number_of(work, f[i].message)));
+    EACH(sink, n, RS_PG_INT8, rs_pg_array_int8(p, offset_of(work, f[i].message)));
+    EACH(sink, n, RS_PG_TIME, rs_pg_array_time(p, f[i].facts->promised.from_us));
+    EACH(sink, n, RS_PG_TIME, rs_pg_array_time(p, f[i].facts->promised.to_us));
+    EACH(sink, n, RS_PG_TIME, rs_pg_array_time(p, f[i].facts->estimated.from_us));
+    EACH(sink, n, RS_PG_TIME, rs_pg_array_time(p, f[i].facts->estimated.to_us));
+    EACH(sink, n, RS_PG_TIME, rs_pg_array_time(p, f[i].facts->signed_us));
+    EACH(sink, n, RS_PG_TEXT, put_text(p, f[i].facts->signed_by));
+    EACH(sink, n, RS_PG_TEXT, put_text(p, f[i].facts->service));
+    EACH(sink, n, RS_PG_TEXT, put_text(p, f[i].facts->order));
+    put_place(sink, n, fact_origin, f);
+    put_place(sink, n, fact_destination, f);
+    return rs_pg_run(sink->pg, add, p, NULL, diag);
+}
+
+/* ---- links -------------------------------------------------------------------------- */
+
+struct link_row {
+    int64_t parcel_id;
+    int32_t source;
+    uint32_t message;
+    const struct rs_link *link;
+};
+
+static uint32_t collect_links(const struct rs_work *work, struct link_row *ret)
+{
+    uint32_t n = 0;
+    for (uint32_t k = 0; k < work->parcel_n; k++) {
+        const struct rs_work_parcel *parcel = &work->parcel[k];
+        for (uint32_t r = parcel->ref; r < parcel->ref + parcel->ref_n; r++) {
+            const struct rs_work_ref *ref = &work->ref[r];
+            for (uint32_t i = 0; ref->report && i < ref->report->link_count; i++, n++) {
+                if (!ret) continue;
+                ret[n] = (struct link_row){parcel->id, work->source[ref->message - work->from], ref->message,
+                                           &ref->report->link[i]};
+            }
+        }
+    }
+    return n;
+}
+
+static int put_links(struct rs_sink *sink, struct rs_diag *diag)
+{
+    static const char add[] =
+        "INSERT INTO rastro.parcel_links (parcel_id, source, kind, issuer, number, published_at, topic, "
+        "kafka_partition, kafka_offset) SELECT w.* FROM unnest($1::bigint[], $2::smallint[], $3::text[], $4::text[], "
+        "$5::text[], $6::timestamptz[], $7::smallint[], $8::int[], $9::bigint[]) "
+        "w (parcel_id, source, kind, issuer, number, at, t, p, o) "
+        "WHERE NOT EXISTS (SELECT FROM rastro.parcel_links l WHERE l.parcel_id = w.parcel_id "
+        "AND l.number = w.number COLLATE \"C\" AND l.issuer = w.issuer COLLATE \"C\" AND l.kind = w.kind "
+        "AND l.source = w.source) "
+        "ORDER BY w.parcel_id, w.number COLLATE \"C\", w.issuer COLLATE \"C\", w.kind, w.source, w.at, w.t, w.p, w.o "
+        "ON CONFLICT DO NOTHING";
+    struct rs_work *work = &sink->work;
+    struct rs_pg_params *p = &sink->params;
+    uint32_t n = collect_links(work, NULL);
+    if (!n) return RS_OK;
+    struct link_row *row = rs_arena_get(work->arena, n * sizeof *row);
+    collect_links(work, row);
+    EACH(sink, n, RS_PG_INT8, rs_pg_array_int8(p, row[i].parcel_id));
+    EACH(sink, n, RS_PG_INT2, rs_pg_array_int2(p, (int16_t)row[i].source));
+    EACH(sink, n, RS_PG_TEXT, rs_pg_array_bytes(p, row[i].link->kind.p, row[i].link->kind.n));
+    EACH(sink, n, RS_PG_TEXT, rs_pg_array_bytes(p, row[i].link->issuer.p, row[i].link->issuer.n));
+    EACH(sink, n, RS_PG_TEXT, rs_pg_array_bytes(p, row[i].link->number.p, row[i].link->number.n));
+    EACH(sink, n, RS_PG_TIME, rs_pg_array_time(p, published_of(work, row[i].message)));
+    EACH(sink, n, RS_PG_INT2, rs_pg_array_int2(p, topic_of(work, row[i].message)));
+    EACH(sink, n, RS_PG_INT4, rs_pg_array_int4(p, number_of(work, row[i].message)));
+    EACH(sink, n, RS_PG_INT8, rs_pg_array_int8(p, offset_of(work, row[i].message)));
+    return rs_pg_run(sink->pg, add, p, NULL, diag);
+}
+
+/* ---- orders ---------------------------------------------------------------------------- */
+
+struct shipment_row {
+    int64_t parcel_id;
+    uint32_t message;
+    const struct rs_shipment *s;
+};
+
+static int by_shipment_key(const void *a, const void *b)
+{
+    const struct shipment_row *x = a, *y = b;
+    if (x->parcel_id != y->parcel_id) return x->parcel_id < y->parcel_id ? -1 : 1;
+    int order = rs_str_cmp(x->s->marketplace, y->s->marketplace);
+    if (!order) order = rs_str_cmp(x->s->order, y->s->order);
+    if (order) return order;
+    if (x->s->updated_us != y->s->updated_us) return x->s->updated_us < y->s->updated_us ? -1 : 1;
+    order = rs_key_cmp(x->s->key, y->s->key);
+    return order ? order : (x->message > y->message) - (x->message < y->message);
+}
+
+static const struct rs_place *shipment_origin(const void *list, uint32_t i)
+{
+    return &((const struct shipment_row *)list)[i].s->origin;
+}
+
+static const struct rs_place *shipment_destination(const void *list, uint32_t i)
+{
+    return &((const struct shipment_row *)list)[i].s->destination;
+}
+
+static uint32_t collect_shipments(const struct rs_work *work, struct shipment_row *ret)
+{
+    uint32_t n = 0;
+    for (uint32_t k = 0; k < work->parcel_n; k++) {
+        const struct rs_work_parcel *parcel = &work->parcel[k];
+        for (uint32_t r = parcel->ref; r < parcel->ref + parcel->ref_n; r++) {
+            uint32_t message = work->ref[r].message;
+            if (work->ref[r].report) continue;
+            if (ret) ret[n] = (struct shipment_row){parcel->id, message, rs_work_message(work, message)->message.shipment};
+            n++;
+        }
+    }
+    return n;
+}
+
+static int put_shipments(struct rs_sink *sink, struct rs_diag *diag)
+{
+    static const char add[] =
+        "INSERT INTO rastro.shipment_updates (parcel_id, marketplace, order_id, updated_at, key, cancelled, "
+        "published_at, topic, kafka_partition, kafka_offset, seller, service, dispatched_at, promised_from, "
+        "promised_to, claim_from, claim_to, origin_country, origin_region, origin_city, origin_postcode, "
+        "destination_country, destination_region, destination_city, destination_postcode) "
+        "SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[], $5::uuid[], $6::bool[], "
+        "$7::timestamptz[], $8::smallint[], $9::int[], $10::bigint[], $11::text[], $12::text[], $13::timestamptz[], "
+        "$14::timestamptz[], $15::timestamptz[], $16::timestamptz[], $17::timestamptz[], $18::text[], $19::text[], "
+        "$20::text[], $21::text[], $22::text[], $23::text[], $24::text[], $25::text[]) ON CONFLICT DO NOTHING";
+    struct rs_work *work = &sink->work;
+    struct rs_pg_params *p = &sink->params;
+    uint32_t n = collect_shipments(work, NULL);
+    if (!n) return RS_OK;
+    struct shipment_row *row = rs_arena_get(work->arena, n * sizeof *row);
+    collect_shipments(work, row);
+    qsort(row, n, sizeof *row, by_shipment_key);
+    EACH(sink, n, RS_PG_INT8, rs_pg_array_int8(p, row[i].parcel_id));
+    EACH(sink, n, RS_PG_TEXT, rs_pg_array_bytes(p, row[i].s->marketplace.p, row[i].s->marketplace.n));
+    EACH(sink, n, RS_PG_TEXT, rs_pg_array_bytes(p, row[i].s->order.p, row[i].s->order.n));
+    EACH(sink, n, RS_PG_TIME, rs_pg_array_time(p, row[i].s->updated_us));
+    EACH(sink, n, RS_PG_UUID, rs_pg_array_bytes(p, row[i].s->key.b, 16));
+    EACH(sink, n, RS_PG_BOOL, {
+        char cancelled = row[i].s->cancelled;
+        rs_pg_array_bytes(p, &cancelled, 1);
+    });
+    EACH(sink, n, RS_PG_TIME, rs_pg_array_time(p, published_of(work, row[i].message)));
+    EACH(sink, n, RS_PG_INT2, rs_pg_array_int2(p, topic_of(work, row[i].message)));
+    EACH(sink, n, RS_PG_INT4, rs_pg_array_int4(p, number_of(work, row[i].message)));
+    EACH(sink, n, RS_PG_INT8, rs_pg_array_int8(p, offset_of(work, row[i].message)));
+    EACH(sink, n, RS_PG_TEXT, put_text(p, row[i].s->seller));
+    EACH(sink, n, RS_PG_TEXT, put_text(p, row[i].s->service));
+    EACH(sink, n, RS_PG_TIME, rs_pg_array_time(p, row[i].s->dispatched_us));
+    EACH(sink, n, RS_PG_TIME, rs_pg_array_time(p, row[i].s->promised.from_us));
+    EACH(sink, n, RS_PG_TIME, rs_pg_array_time(p, row[i].s->promised.to_us));
+    EACH(sink, n, RS_PG_TIME, rs_pg_array_time(p, row[i].s->claim.from_us));
+    EACH(sink, n, RS_PG_TIME, rs_pg_array_time(p, row[i].s->claim.to_us));
+    put_place(sink, n, shipment_origin, row);
+    put_place(sink, n, shipment_destination, row);
+    struct rs_pg_rows *rows;
+    int err = rs_pg_run(sink->pg, add, p, &rows, diag);
+    if (!err) work->counts.shipments += (uint64_t)rs_pg_affected(rows);
+    return err;
+}
+
+/* ---- wordings ---------------------------------------------------------------------------- */
+
+static uint32_t collect_wordings(const struct rs_work *work, struct rs_work_wording *ret)
+{
+    uint32_t n = 0;
+    for (uint32_t k = 0; k < work->parcel_n; k++) {
+        const struct rs_work_parcel *parcel = &work->parcel[k];
+        for (uint32_t r = parcel->ref; r < parcel->ref + parcel->ref_n; r++) {
+            const struct rs_report *report = work->ref[r].report;
+            for (uint32_t i = 0; report && i < report->event_count; i++) {
+                if (!report->event[i].raw.n) continue;
+                if (ret) ret[n] = (struct rs_work_wording){k, &report->event[i], work->ref[r].message};
+                n++;
+            }
+        }
+    }
+    return n;
+}
+
+/* With --raw all: every wording of an event that is not the one in its row.
+ * Packing is deterministic, so equal bytes have equal stored forms. */
+static int put_wordings(struct rs_sink *sink, struct rs_diag *diag)
+{
+    static const char add[] =
+        "INSERT INTO rastro.event_wordings (parcel_id, fp, raw_key, raw, published_at, topic, kafka_partition, "
+        "kafka_offset) SELECT DISTINCT ON (w.id, w.fp, w.k) w.* FROM unnest($1::bigint[], $2::uuid[], $3::uuid[], "
+        "$4::bytea[], $5::timestamptz[], $6::smallint[], $7::int[], $8::bigint[]) w (id, fp, k, raw, at, t, p, o) "
+        "WHERE EXISTS (SELECT FROM rastro.events e WHERE e.parcel_id = w.id AND e.fp = w.fp "
+        "AND e.raw IS DISTINCT FROM w.raw) ORDER BY w.id, w.fp, w.k, w.t, w.p, w.o ON CONFLICT DO NOTHING";
+    struct rs_work *work = &sink->work;
+    struct rs_pg_params *p = &sink->params;
+    if (sink->options.raw != RS_RAW_ALL) return RS_OK;
+    uint32_t n = collect_wordings(work, NULL);
+    if (!n) return RS_OK;
+    struct rs_work_wording *row = rs_arena_get(work->arena, n * sizeof *row);
+    collect_wordings(work, row);
+    EACH(sink, n, RS_PG_INT8, rs_pg_array_int8(p, work->parcel[row[i].parcel].id));
+    EACH(sink, n, RS_PG_UUID, rs_pg_array_bytes(p, row[i].event->fp.b, 16));
+    EACH(sink, n, RS_PG_UUID, {
+        struct rs_key key = rs_key_of(row[i].event->raw.p, row[i].event->raw.n);
+        rs_pg_array_bytes(p, key.b, 16);
+    });
+    EACH(sink, n, RS_PG_BYTEA, {
+        const struct rs_profile *profile = rs_work_message(work, row[i].message)->message.profile;
+        rs_buf_clear(&sink->raw);
+        rs_raw_pack(sink->coder, rs_sink_dictionary_of(sink, profile), row[i].event->raw, &sink->raw);
+        rs_pg_array_bytes(p, sink->raw.p, (uint32_t)sink->raw.n);
+    });
+    EACH(sink, n, RS_PG_TIME, rs_pg_array_time(p, published_of(work, row[i].message)));
+    EACH(sink, n, RS_PG_INT2, rs_pg_array_int2(p, topic_of(work, row[i].message)));
+    EACH(sink, n, RS_PG_INT4, rs_pg_array_int4(p, number_of(work, row[i].message)));
+    EACH(sink, n, RS_PG_INT8, rs_pg_array_int8(p, offset_of(work, row[i].message)));
+    return rs_pg_run(sink->pg, add, p, NULL, diag);
+}
+
+int rs_work_rest(struct rs_sink *sink, struct rs_diag *diag)
+{
+    int err = put_changes(sink, diag);
+    if (!err) err = put_views(sink, diag);
+    if (!err) err = put_facts(sink, diag);
+    if (!err) err = put_links(sink, diag);
+    if (!err) err = put_wordings(sink, diag);
+    return err ? err : put_shipments(sink, diag);
+}

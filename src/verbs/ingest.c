@@ -1,0 +1,127 @@
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common.h"
+#include "rastro/httpd.h"
+#include "rastro/log.h"
+#include "rastro/time.h"
+
+/* ---- options ---------------------------------------------------------------------- */
+
+static int read_start(const struct rs_options *options, struct rs_pipeline_options *ret, struct rs_diag *diag)
+{
+    const char *text = rs_opt_text(options, RS_OPT_START);
+    if (!strcmp(text, "beginning")) {
+        ret->start = RS_START_BEGINNING;
+    } else if (!strcmp(text, "end")) {
+        ret->start = RS_START_END;
+    } else if (rs_time_parse(rs_str_of(text), &ret->start_us)) {
+        ret->start = RS_START_AT;
+    } else {
+        return rs_fail(diag, RS_E_USAGE, "%s: \"%s\" is neither beginning nor end nor an instant",
+                       rs_opt_where(options, RS_OPT_START), text);
+    }
+    return RS_OK;
+}
+
+static enum rs_raw_mode raw_mode(const struct rs_options *options)
+{
+    if (rs_opt_is(options, RS_OPT_RAW, "none")) return RS_RAW_NONE;
+    return rs_opt_is(options, RS_OPT_RAW, "all") ? RS_RAW_ALL : RS_RAW_NEW;
+}
+
+static const char *member_name(const struct rs_options *options, char name[160])
+{
+    const char *instance = rs_opt_text(options, RS_OPT_INSTANCE);
+    char host[100] = "?";
+    gethostname(host, sizeof host - 1);
+    snprintf(name, 160, "%s%s%s:%ld", *instance ? instance : "", *instance ? "@" : "", host, (long)getpid());
+    return name;
+}
+
+/* ---- running ------------------------------------------------------------------------ */
+
+static struct rs_pipeline *running;
+
+static void on_signal(int number)
+{
+    (void)number;
+    if (running) rs_pipeline_stop(running);
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+}
+
+static void print_metrics(void *self, struct rs_buf *out)
+{
+    rs_counters_print(rs_pipeline_counters(self), out);
+}
+
+static void print_summary(const struct rs_counters *c)
+{
+#define N(name) (unsigned long long)rs_load_relaxed_u64(&c->name)
+    printf("messages %llu  events %llu = %llu new + %llu repeats + %llu refused  quarantined %llu messages, %llu events\n",
+           N(messages), N(events), N(events_new), N(events_duplicate), N(events_refused), N(messages_quarantined),
+           N(events_quarantined));
+#undef N
+}
+
+static int run(const struct rs_pipeline_options *options, const char *metrics, struct rs_diag *diag)
+{
+    struct rs_pipeline *pipeline;
+    struct rs_httpd *httpd = NULL;
+    int err = rs_pipeline_open(options, &pipeline, diag);
+    if (err) return err;
+    if (*metrics) err = rs_httpd_open(metrics, print_metrics, pipeline, &httpd, diag);
+    if (!err) {
+        running = pipeline;
+        catch_signals();
+        err = rs_pipeline_run(pipeline, diag);
+        running = NULL;
+        print_summary(rs_pipeline_counters(pipeline));
+    }
+    rs_httpd_close(httpd);
+    rs_pipeline_close(pipeline);
+    return err;
+}
+
+int rs_verb_ingest(const struct rs_options *options, struct rs_diag *diag)
+{
+    struct rs_schema schema;
+    struct rs_topic *topics = NULL;
+    int count = 0;
+    int err = rs_schema_open(&schema, rs_opt_text(options, RS_OPT_SCHEMA), diag);
+    if (err) return err;
+    char name[160];
+    struct rs_pipeline_options pipeline = {
+        .pg = rs_pg_options_of(options, "rastro ingest"),
+        .schema = &schema,
+        .clock = &rs_clock_system,
+        .member_name = member_name(options, name),
+        .workers = (int)rs_opt_number(options, RS_OPT_WORKERS),
+        .batch_rows = (uint32_t)rs_opt_number(options, RS_OPT_BATCH_ROWS),
+        .batch_bytes = rs_opt_number(options, RS_OPT_BATCH_BYTES),
+        .batch_age_us = rs_opt_number(options, RS_OPT_BATCH_AGE),
+        .future_us = rs_opt_number(options, RS_OPT_FUTURE),
+        .raw = raw_mode(options),
+        .until_end = rs_opt_flag(options, RS_OPT_UNTIL_END),
+    };
+    err = read_start(options, &pipeline, diag);
+    if (!err) err = rs_topics_of(options, &schema.profiles, &topics, &count, diag);
+    if (!err) {
+        pipeline.topic = topics;
+        pipeline.topic_count = count;
+        pipeline.kafka = rs_kafka_options_of(options, topics, count);
+        err = run(&pipeline, rs_opt_text(options, RS_OPT_METRICS), diag);
+        rs_kafka_options_free(&pipeline.kafka);
+    }
+    rs_topics_free(topics, count);
+    rs_schema_close(&schema);
+    return err;
+}
