@@ -39,6 +39,9 @@ struct rs_key rs_key_of(const void *p, size_t n);
 /* Lower-case hex; `ret` holds 2n+1 bytes. */
 void rs_hex(const uint8_t *p, size_t n, char *ret);
 
+/* Base64, appended to `out`. */
+void rs_base64(const void *p, size_t n, struct rs_buf *out);
+
 /* Random bytes from the kernel. */
 void rs_random(void *p, size_t n);
 

@@ -10,6 +10,7 @@
 
 #include "rastro/catalog.h"
 #include "rastro/pg.h"
+#include "rastro/profile.h"
 
 /* The versions that this release works with. */
 #define RS_SCHEMA_VERSION_MIN 7
@@ -34,5 +35,10 @@ int rs_schema_version(struct rs_pg *pg, int *ret, struct rs_diag *diag);
  * with a line for each step.  With `dry_run`, only says. */
 int rs_migrate(struct rs_pg *pg, const struct rs_catalog *catalog, bool dry_run,
                void (*say)(void *self, const char *line), void *self, struct rs_diag *diag);
+
+/* Compares each profile's identity digest with the one under which events were
+ * read here before: the same version with other rules would make old scans come
+ * again as new, so it is RS_E_CONFIG.  With `note`, unknown versions are kept. */
+int rs_profiles_check(struct rs_pg *pg, const struct rs_profiles *profiles, bool note, struct rs_diag *diag);
 
 #endif

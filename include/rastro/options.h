@@ -62,6 +62,7 @@ enum rs_option_id {
     RS_OPT_RECEIVED,
     RS_OPT_ALL,
     RS_OPT_AS_OF,
+    RS_OPT_CARRIER,
     RS_OPT_LIMIT,
     RS_OPT_SINCE,
     RS_OPT_MATCH,

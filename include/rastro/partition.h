@@ -17,6 +17,13 @@
 
 #define RS_HALT_TEXT_MAX 400
 
+/* What ends a halt: a message that PostgreSQL refuses (the reason starts with its
+ * place, "at offset ...") can be tried again; what Kafka lost must be accepted. */
+static inline const char *rs_halt_way_out(const char *halted)
+{
+    return strncmp(halted, "at offset", 9) ? "accept-gap" : "resume";
+}
+
 struct rs_partition {
     struct rs_str topic; /* lives as long as the worker */
     int32_t number;

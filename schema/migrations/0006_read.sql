@@ -105,6 +105,34 @@ RETURNS TABLE (parcel_id bigint, stage text, detail text, instant timestamptz, s
     ORDER BY t.parcel_id, t.place_in_order DESC
 $$;
 
+-- The parcels that a pasted number may mean: by their own number, by an order,
+-- or by a number that one was handed over to.
+CREATE FUNCTION rastro.find_parcels(cleaned text, typed text)
+RETURNS TABLE (parcel_id bigint, found_by text)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT p.parcel_id, 'number' FROM rastro.parcels p WHERE p.number = cleaned COLLATE "C"
+    UNION SELECT u.parcel_id, 'order' FROM rastro.shipment_updates u WHERE u.order_id = typed COLLATE "C"
+    UNION SELECT l.parcel_id, 'link' FROM rastro.parcel_links l WHERE l.number = cleaned COLLATE "C"
+$$;
+
+-- The parcel and those that it was handed over to, or from, at any remove.
+CREATE FUNCTION rastro.journey(parcel bigint) RETURNS SETOF bigint
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE j (id) AS (
+        SELECT parcel
+        UNION
+        SELECT n.parcel_id FROM j CROSS JOIN LATERAL (
+            SELECT q.parcel_id FROM rastro.parcel_links l
+            JOIN rastro.parcels q ON q.number = l.number AND (l.issuer = '' OR q.issuer IN ('', l.issuer))
+            WHERE l.parcel_id = j.id
+            UNION ALL
+            SELECT l.parcel_id FROM rastro.parcels p
+            JOIN rastro.parcel_links l ON l.number = p.number AND (l.issuer = '' OR p.issuer IN ('', l.issuer))
+            WHERE p.parcel_id = j.id) n
+    )
+    SELECT id FROM j LIMIT 64
+$$;
+
 -- Every change of what is current, superseding included, with its time.
 CREATE VIEW rastro.change_log AS
     SELECT c.parcel_id, c.fp, c.recorded_at,
@@ -171,8 +199,17 @@ CREATE VIEW rastro.quarantine_list AS
 
 CREATE VIEW rastro.quarantine_bytes AS SELECT sha, raw FROM rastro.quarantined_bytes;
 
+CREATE VIEW rastro.dictionary_list AS SELECT dictionary, bytes FROM rastro.raw_dictionaries;
+
+-- Counted while small, estimated from then on.
 CREATE VIEW rastro.totals AS
-    SELECT (SELECT count(*) FROM rastro.parcels) AS parcels,
-           (SELECT count(*) FROM rastro.events) AS events,
+    WITH estimate AS (
+        SELECT coalesce(sum(reltuples) FILTER (WHERE relname = 'parcels'), 0)::bigint AS parcels,
+               coalesce(sum(greatest(reltuples, 0)) FILTER (WHERE relname LIKE 'events\_%'), 0)::bigint AS events
+        FROM pg_catalog.pg_class WHERE relnamespace = 'rastro'::regnamespace AND relkind = 'r')
+    SELECT CASE WHEN parcels < 1000000 THEN (SELECT count(*) FROM rastro.parcels) ELSE parcels END AS parcels,
+           CASE WHEN events < 1000000 THEN (SELECT count(*) FROM rastro.events) ELSE events END AS events,
+           parcels >= 1000000 OR events >= 1000000 AS estimated,
            (SELECT count(*) FROM rastro.quarantined_messages) AS quarantined_messages,
-           (SELECT count(*) FROM rastro.quarantined_events) AS quarantined_events;
+           (SELECT count(*) FROM rastro.quarantined_events) AS quarantined_events
+    FROM estimate;

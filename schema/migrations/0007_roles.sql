@@ -17,14 +17,15 @@ END $$;
 GRANT USAGE ON SCHEMA rastro TO rastro_writer, rastro_reader;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA rastro TO rastro_writer;
-REVOKE INSERT, UPDATE, DELETE ON rastro.statuses, rastro.settings FROM rastro_writer;
+REVOKE INSERT, UPDATE, DELETE ON rastro.statuses, rastro.settings, rastro.migrations FROM rastro_writer;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA rastro TO rastro_writer;
 
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA rastro FROM PUBLIC;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA rastro TO rastro_writer;
 GRANT EXECUTE ON FUNCTION rastro.timeline(bigint[], timestamptz),
     rastro.parcel_status(bigint[], timestamptz), rastro.mark_names(smallint),
-    rastro.iana(smallint) TO rastro_reader;
+    rastro.iana(smallint), rastro.find_parcels(text, text), rastro.journey(bigint) TO rastro_reader;
 GRANT SELECT ON rastro.change_log, rastro.parcel_list, rastro.link_list, rastro.fact_list,
     rastro.look_list, rastro.shipment_list, rastro.position_list, rastro.gap_list,
-    rastro.quarantine_list, rastro.quarantine_bytes, rastro.totals TO rastro_reader;
+    rastro.quarantine_list, rastro.quarantine_bytes, rastro.dictionary_list, rastro.totals,
+    rastro.migrations TO rastro_reader;

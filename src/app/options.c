@@ -87,6 +87,8 @@ static const struct option {
     [RS_OPT_ALL] = {"all", FLAG, RS_GROUP_TIMELINE, "", NULL,
                     "show superseded and no longer reported events too"},
     [RS_OPT_AS_OF] = {"as-of", INSTANT, RS_GROUP_TIMELINE, "", "INSTANT", "as it was known at that instant"},
+    [RS_OPT_CARRIER] = {"carrier", TEXT, RS_GROUP_TIMELINE, "", "ID",
+                        "the carrier's parcel, where several have the number"},
     [RS_OPT_LIMIT] = {"limit", NUMBER, RS_GROUP_LIST, "50", "N", "rows to print", NULL, 1, 1000000},
     [RS_OPT_SINCE] = {"since", INSTANT, RS_GROUP_QUARANTINE, "", "INSTANT", "recorded at or after it"},
     [RS_OPT_MATCH] = {"match", TEXT, RS_GROUP_QUARANTINE, "", "TEXT", "with TEXT in the reason"},

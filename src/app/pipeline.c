@@ -27,6 +27,7 @@
 
 #include "pipeline_private.h"
 #include "rastro/log.h"
+#include "rastro/migrate.h"
 
 #define ASK_MS 5000
 #define RETRY_MIN_US RS_SECOND_US
@@ -134,8 +135,9 @@ static int fetching_count(const struct rs_pipeline *p)
 
 static void say_halted(const struct rs_pipeline *p, const struct rs_slot *slot)
 {
-    rs_error("%s/%d: %s. Partition halted, %d go on. Next: rastro offsets accept-gap %s/%d --reason TEXT", slot->topic,
-             slot->partition.number, slot->partition.halted, fetching_count(p), slot->topic, slot->partition.number);
+    rs_error("%s/%d: %s. Partition halted, %d go on. Next: rastro offsets %s %s/%d --reason TEXT", slot->topic,
+             slot->partition.number, slot->partition.halted, fetching_count(p), rs_halt_way_out(slot->partition.halted),
+             slot->topic, slot->partition.number);
 }
 
 static void stand_still(struct rs_pipeline *p, struct rs_slot *slot)
@@ -470,7 +472,8 @@ int rs_pipeline_run(struct rs_pipeline *p, struct rs_diag *diag)
     if (!halted_n) return RS_OK;
     rs_fail(diag, RS_E_HALT, "%s/%d: %s (%d partitions halted)", halted->topic, halted->partition.number,
             halted->partition.halted, halted_n);
-    return rs_fail_next(diag, "rastro offsets accept-gap %s/%d --reason TEXT", halted->topic, halted->partition.number);
+    return rs_fail_next(diag, "rastro offsets %s %s/%d --reason TEXT", rs_halt_way_out(halted->partition.halted),
+                        halted->topic, halted->partition.number);
 }
 
 void rs_pipeline_stop(struct rs_pipeline *p)
@@ -481,6 +484,16 @@ void rs_pipeline_stop(struct rs_pipeline *p)
 const struct rs_counters *rs_pipeline_counters(const struct rs_pipeline *p)
 {
     return &p->counters;
+}
+
+static int note_profiles(const struct rs_pipeline_options *options, struct rs_diag *diag)
+{
+    struct rs_pg *pg = NULL;
+    int err = rs_pg_open(&options->pg, &pg, diag);
+    if (!err) err = rs_schema_version_check(pg, diag);
+    if (!err) err = rs_profiles_check(pg, &options->schema->profiles, true, diag);
+    rs_pg_close(pg);
+    return err;
 }
 
 int rs_pipeline_open(const struct rs_pipeline_options *options, struct rs_pipeline **ret, struct rs_diag *diag)
@@ -496,6 +509,7 @@ int rs_pipeline_open(const struct rs_pipeline_options *options, struct rs_pipeli
         int partitions;
         err = rs_kafka_partitions(p->kafka, options->topic[i].name, ASK_MS, &partitions, diag);
     }
+    if (!err) err = note_profiles(options, diag);
     for (int i = 0; !err && i < options->workers; i++) {
         p->worker[i].pipeline = p;
         p->worker[i].number = i;

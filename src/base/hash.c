@@ -2,6 +2,7 @@
  * interface costs 54.  It is declared deprecated and still supported, so the
  * compatibility level is named here instead of silencing a warning. */
 #define OPENSSL_API_COMPAT 0x10100000L
+#include <openssl/evp.h>
 #include <openssl/sha.h>
 
 #include "rastro/hash.h"
@@ -35,6 +36,12 @@ void rs_hex(const uint8_t *p, size_t n, char *ret)
         ret[2 * i + 1] = digits[p[i] & 15];
     }
     ret[2 * n] = '\0';
+}
+
+void rs_base64(const void *p, size_t n, struct rs_buf *out)
+{
+    rs_buf_reserve(out, (n + 2) / 3 * 4 + 1);
+    out->n += (size_t)EVP_EncodeBlock((unsigned char *)out->p + out->n, p, (int)n);
 }
 
 void rs_random(void *p, size_t n)

@@ -149,3 +149,32 @@ int rs_migrate(struct rs_pg *pg, const struct rs_catalog *catalog, bool dry_run,
     say(self, line);
     return RS_OK;
 }
+
+int rs_profiles_check(struct rs_pg *pg, const struct rs_profiles *profiles, bool note, struct rs_diag *diag)
+{
+    static const char look[] = "SELECT digest FROM rastro.profiles WHERE source = $1 AND identity = $2";
+    static const char keep[] =
+        "INSERT INTO rastro.profiles (source, identity, digest) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+    struct rs_pg_params params = {0};
+    int err = RS_OK;
+    for (uint32_t i = 0; !err && i < profiles->count; i++) {
+        const struct rs_profile *profile = profiles->profile[i];
+        struct rs_key digest = rs_profile_identity_digest(profile);
+        struct rs_pg_rows *rows;
+        rs_pg_text(&params, rs_profile_source(profile));
+        rs_pg_int2(&params, (int16_t)rs_profile_identity(profile));
+        if ((err = rs_pg_run(pg, look, &params, &rows, diag))) break;
+        if (rs_pg_count(rows) && !rs_key_eq(rs_pg_get_key(rows, 0, 0), digest)) {
+            rs_fail(diag, RS_E_CONFIG, "%s: the identity section changed, but its version is still %u",
+                    rs_profile_file(profile), rs_profile_identity(profile));
+            err = rs_fail_next(diag, "raise identity.version, so that old readings are superseded and not doubled");
+        } else if (!rs_pg_count(rows) && note) {
+            rs_pg_text(&params, rs_profile_source(profile));
+            rs_pg_int2(&params, (int16_t)rs_profile_identity(profile));
+            rs_pg_uuid(&params, digest);
+            err = rs_pg_run(pg, keep, &params, NULL, diag);
+        }
+    }
+    rs_pg_params_free(&params);
+    return err;
+}

@@ -155,7 +155,7 @@ static void print_table(const struct rs_grid *grid, FILE *out)
                 fprintf(out, "%*s%.*s", (int)owed, "", RS_FMT(text));
                 owed = 0;
             }
-            owed += (column->right ? 0 : pad) + 1;
+            owed += (column->right ? 0 : pad) + 2;
         }
         fputc('\n', out);
     }
