@@ -8,7 +8,7 @@
  *
  *                 +---------------- WAITING <---- failed claim, fenced, gone
  *                 v                                     ^
- *   IDLE ---> CLAIMING ---> FETCHING ---> RELEASING ----+---> IDLE (revoked)
+ *   IDLE ---> CLAIMING ---> STARTING ---> FETCHING ---> RELEASING ---> IDLE
  *                 ^  \                                  |
  *                 |   +--> HALTED <---------------------+
  *                 +----------'  looked at again, for `offsets accept-gap`
@@ -178,22 +178,35 @@ static bool position_exists(struct rs_slot *slot)
     return true;
 }
 
-static void start_fetching(struct rs_pipeline *p, struct rs_slot *slot)
+/* First the reader, then librdkafka: a message for a partition that the reader
+ * does not know is not kept. */
+static void start(struct rs_slot *slot)
+{
+    struct rs_partition *part = &slot->partition;
+    part->verify = part->last_offset >= slot->low && part->last_offset < part->durable;
+    slot->state = RS_SLOT_STARTING;
+    rs_mailbox_put(slot->worker->reader_box, (struct rs_letter){RS_LETTER_GIVE, 0, slot});
+    rs_kafka_wake(slot->worker->queue);
+}
+
+static void on_given(struct rs_pipeline *p, struct rs_slot *slot)
 {
     struct rs_partition *part = &slot->partition;
     struct rs_diag diag;
-    part->verify = part->last_offset >= slot->low && part->last_offset < part->durable;
+    if (!slot->wanted) {
+        release(slot, true);
+        return;
+    }
     struct rs_kafka_partition what = {slot->topic, part->number, part->verify ? part->last_offset : part->durable};
-    rs_mailbox_put(slot->worker->reader_box, (struct rs_letter){RS_LETTER_GIVE, 0, slot});
     int err = rs_kafka_route(p->kafka, slot->topic, part->number, slot->worker->queue, &diag);
     if (!err) err = rs_kafka_assign(p->kafka, &what, 1, &diag);
-    slot->fetching = !err;
-    slot->state = RS_SLOT_FETCHING;
     if (err) {
         rs_warn("%s", diag.text);
         release(slot, true);
         return;
     }
+    slot->fetching = true;
+    slot->state = RS_SLOT_FETCHING;
     rs_info("%s/%d: from %lld, term %lld, worker %d", slot->topic, part->number, (long long)part->durable,
             (long long)part->term, slot->worker->number);
 }
@@ -226,7 +239,7 @@ static void on_claimed(struct rs_pipeline *p, struct rs_slot *slot, int err)
         return;
     }
     slot->retry_pause_us = 0;
-    start_fetching(p, slot);
+    start(slot);
 }
 
 /* ---- letters --------------------------------------------------------------------------- */
@@ -270,6 +283,7 @@ static void read_letters(struct rs_pipeline *p)
         struct rs_slot *slot = letter.what;
         switch ((enum rs_letter_kind)letter.kind) {
         case RS_LETTER_CLAIMED: on_claimed(p, slot, letter.number); break;
+        case RS_LETTER_GIVEN: on_given(p, slot); break;
         case RS_LETTER_RELEASED: on_released(p, slot); break;
         case RS_LETTER_FENCED:
             rs_warn("%s/%d: another owner, or another position, in PostgreSQL", slot->topic, slot->partition.number);
@@ -405,7 +419,8 @@ static void wind_down(struct rs_pipeline *p)
         bool open = false;
         read_letters(p);
         for (int i = 0; i < p->slot_count; i++) {
-            open |= p->slot[i]->state == RS_SLOT_RELEASING || p->slot[i]->state == RS_SLOT_CLAIMING;
+            enum rs_slot_state state = p->slot[i]->state;
+            open |= state == RS_SLOT_RELEASING || state == RS_SLOT_CLAIMING || state == RS_SLOT_STARTING;
         }
         if (!open || now_us(p) >= deadline) break;
         poll_group(p, 20);

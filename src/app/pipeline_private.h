@@ -26,6 +26,7 @@ enum rs_letter_kind {
     RS_LETTER_HALT, /* record why it stands still */
     /* both -> owner */
     RS_LETTER_CLAIMED,  /* number: the error */
+    RS_LETTER_GIVEN,    /* the reader knows it: messages may come */
     RS_LETTER_RELEASED, /* nothing of it is under way */
     RS_LETTER_FENCED,   /* PostgreSQL knows another owner, or another position */
     RS_LETTER_HALTED,   /* it must stand still; the reason is in the partition */
@@ -38,6 +39,7 @@ enum rs_letter_kind {
 enum rs_slot_state {
     RS_SLOT_IDLE,      /* not ours */
     RS_SLOT_CLAIMING,  /* the writer asks PostgreSQL */
+    RS_SLOT_STARTING,  /* the reader is told; a message before that would be lost */
     RS_SLOT_FETCHING,  /* messages come */
     RS_SLOT_RELEASING, /* letters are under way that speak of it */
     RS_SLOT_WAITING,   /* to be claimed at retry_us */

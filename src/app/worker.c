@@ -51,6 +51,7 @@ static void give(struct reader *r, struct rs_slot *slot)
     }
     r->slot[r->count++] = slot;
     rs_store_release_bool(&slot->partition.owned, true);
+    tell_owner(r->worker, RS_LETTER_GIVEN, slot, 0);
 }
 
 static void take_back(struct reader *r, struct rs_slot *slot, bool drop)
