@@ -27,6 +27,8 @@
 
 /* Deeper nesting is refused. */
 #define RS_JSON_DEPTH_MAX 128
+/* More values than this in a text are refused; 48 bytes each. */
+#define RS_JSON_NODES_MAX (1u << 20)
 
 enum rs_json_type {
     RS_JSON_NULL,

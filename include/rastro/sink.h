@@ -51,8 +51,10 @@ void rs_sink_close(struct rs_sink *sink); /* NULL is fine */
  * failures. */
 int rs_sink_claim(struct rs_sink *sink, struct rs_partition *partition, struct rs_diag *diag);
 
-/* Whether PostgreSQL has a position for the partition. */
-int rs_sink_seen(struct rs_sink *sink, const struct rs_partition *partition, bool *ret, struct rs_diag *diag);
+/* The next partition that turned out not to be ours any more, or must halt,
+ * since it was last asked; NULL when there is none.  Ask after each claim and
+ * each batch: a lost connection can cost any of them. */
+struct rs_partition *rs_sink_lost(struct rs_sink *sink);
 
 /* Says that we no longer own it; failing is harmless, the next claim fences. */
 void rs_sink_release(struct rs_sink *sink, struct rs_partition *partition);
@@ -62,10 +64,9 @@ int rs_sink_halt(struct rs_sink *sink, struct rs_partition *partition, struct rs
 
 /* Writes the batch, waiting out conflicts and lost connections.
  *   RS_OK        durable; `ret` is added to
- *   RS_E_FENCED  some of its partitions are no longer ours as we knew them:
- *                their `owned` is false; drop them from the batch and call again
- *   RS_E_HALT    one partition must stand still: its `halted` says why and its
- *                `owned` is false; likewise
+ *   RS_E_FENCED  some of its partitions are no longer ours as we knew them;
+ *                their `owned` is false: drop them from the batch and call again
+ *   RS_E_HALT    one partition must stand still: its `halted` says why; likewise
  *   RS_E_SERVER  told to stop while waiting */
 int rs_sink_apply(struct rs_sink *sink, struct rs_batch *batch, struct rs_sink_counts *ret, struct rs_diag *diag);
 

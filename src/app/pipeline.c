@@ -255,7 +255,7 @@ static void stop_fetching(struct rs_pipeline *p, struct rs_slot *slot)
 
 static void on_trouble(struct rs_pipeline *p, struct rs_slot *slot, bool halt)
 {
-    if (slot->state != RS_SLOT_FETCHING) return;
+    if (slot->state != RS_SLOT_FETCHING) return; /* it is being let go or claimed anyway */
     slot->halt_next = halt;
     stop_fetching(p, slot);
     release(slot, true);

@@ -245,15 +245,23 @@ static void count(struct rs_worker *w, const struct rs_sink_counts *c)
     }
 }
 
-/* Takes out what is no longer ours, and says so once. */
-static void drop_lost(struct rs_worker *w, struct rs_batch *batch, bool tell)
+static void report_lost(struct rs_worker *w)
+{
+    for (struct rs_partition *p; (p = rs_sink_lost(w->sink));) {
+        if (!p->halted[0]) rs_add_relaxed_u64(&w->pipeline->counters.fenced, 1);
+        tell_owner(w, p->halted[0] ? RS_LETTER_HALTED : RS_LETTER_FENCED, slot_of(p), 0);
+    }
+}
+
+/* Takes out of the batch what is no longer ours. */
+static void drop_lost(struct rs_batch *batch)
 {
     for (uint32_t i = 0; i < batch->part_count; i++) {
         struct rs_partition *partition = batch->part[i].partition;
-        if (rs_load_acquire_bool(&partition->owned)) continue;
-        if (tell) tell_owner(w, partition->halted[0] ? RS_LETTER_HALTED : RS_LETTER_FENCED, slot_of(partition), 0);
-        rs_batch_drop(batch, partition);
-        i--;
+        if (!rs_load_acquire_bool(&partition->owned)) {
+            rs_batch_drop(batch, partition);
+            i--;
+        }
     }
 }
 
@@ -261,17 +269,16 @@ static void write_batch(struct rs_worker *w, struct rs_batch *batch)
 {
     struct rs_diag diag = {0};
     int err = RS_OK;
-    drop_lost(w, batch, false);
-    while (!rs_batch_empty(batch)) {
+    for (drop_lost(batch); !rs_batch_empty(batch); drop_lost(batch)) {
         struct rs_sink_counts counts = {0};
         err = rs_sink_apply(w->sink, batch, &counts, &diag);
         count(w, &counts);
+        report_lost(w);
         if (err != RS_E_FENCED && err != RS_E_HALT) break;
-        if (err == RS_E_FENCED) rs_add_relaxed_u64(&w->pipeline->counters.fenced, 1);
         rs_warn("worker %d: %s", w->number, diag.text);
-        drop_lost(w, batch, true);
+        err = RS_OK;
     }
-    if (err && err != RS_E_FENCED && err != RS_E_HALT) {
+    if (err) {
         rs_warn("worker %d: a batch is left for the next start: %s", w->number, diag.text);
         return;
     }
@@ -299,6 +306,7 @@ static void *write_loop(void *self)
         case RS_LETTER_CLAIM:
             err = rs_sink_claim(w->sink, &slot->partition, &diag);
             if (err) rs_warn("claim %s/%d: %s", slot->topic, slot->partition.number, diag.text);
+            report_lost(w);
             tell_owner(w, RS_LETTER_CLAIMED, slot, err);
             break;
         case RS_LETTER_RELEASE:

@@ -334,7 +334,11 @@ static int parse_fast(struct rs_json_parser *parser, struct rs_arena *arena, str
     struct walk w = {.text = text, .arena = arena};
     const char *why = rs_json_index_run(parser->index, text.p, text.n, &w.at, &w.n);
     if (why) return rs_fail(diag, RS_E_DATA, "JSON: %s", why);
-    w.node = rs_json_nodes_reserve(parser, w.n + 1);
+    /* A value and the comma or bracket behind it are two offsets; brackets that
+     * are never closed are bounded by the depth. */
+    uint32_t values_max = w.n / 2 + RS_JSON_DEPTH_MAX + 2;
+    if (values_max > RS_JSON_NODES_MAX) return rs_fail(diag, RS_E_DATA, "JSON: more than %u values", RS_JSON_NODES_MAX);
+    w.node = rs_json_nodes_reserve(parser, values_max);
     if (walk_value(&w) && w.i != w.n) refuse(&w, w.at[w.i], "text behind the value");
     if (w.why) {
         unsigned line, column;

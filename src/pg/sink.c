@@ -143,7 +143,8 @@ void rs_sink_close(struct rs_sink *sink)
     rs_raw_coder_free(sink->coder);
     rs_buf_free(&sink->rows);
     rs_buf_free(&sink->raw);
-    free(sink->owned);
+    free(sink->owned.list);
+    free(sink->lost.list);
     free(sink);
 }
 
@@ -175,8 +176,11 @@ struct claim {
     char halted[RS_HALT_TEXT_MAX];
 };
 
-/* One try, in a transaction of its own. */
-static int claim_once(struct rs_sink *sink, const struct rs_partition *partition, struct claim *ret,
+#define ANY_TERM (-1)
+
+/* One try, in a transaction of its own; only while the term is `term`, unless
+ * that is ANY_TERM.  RS_E_FENCED when it is another. */
+static int claim_once(struct rs_sink *sink, const struct rs_partition *partition, int64_t term, struct claim *ret,
                       struct rs_diag *diag)
 {
     static const char add[] =
@@ -185,7 +189,7 @@ static int claim_once(struct rs_sink *sink, const struct rs_partition *partition
     static const char take[] =
         "UPDATE rastro.positions SET owner_term = owner_term + 1, owner = $4, backend_pid = pg_backend_pid(), "
         "backend_start = (SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()), "
-        "claimed_at = now() WHERE cluster = $1 AND topic = $2 AND partition = $3 "
+        "claimed_at = now() WHERE cluster = $1 AND topic = $2 AND partition = $3 AND $5 IN (-1, owner_term) "
         "RETURNING next, owner_term, last_offset, last_hash, halted";
     int err = rs_pg_script(sink->pg, "BEGIN; SET LOCAL lock_timeout = '" CLAIM_LOCK_TIMEOUT "'", diag);
     if (!err) {
@@ -198,7 +202,11 @@ static int claim_once(struct rs_sink *sink, const struct rs_partition *partition
     if (!err) {
         put_partition(sink, partition);
         rs_pg_text(&sink->params, rs_str_of(sink->options.member_name));
+        rs_pg_int8(&sink->params, term);
         err = rs_pg_run(sink->pg, take, &sink->params, &rows, diag);
+    }
+    if (!err && !rs_pg_count(rows)) {
+        err = rs_fail(diag, RS_E_FENCED, "%.*s/%d has another owner", RS_FMT(partition->topic), partition->number);
     }
     if (!err) {
         found.next = rs_pg_get_int(rows, 0, 0);
@@ -219,36 +227,49 @@ static int claim_once(struct rs_sink *sink, const struct rs_partition *partition
     return RS_OK;
 }
 
-static void own(struct rs_sink *sink, struct rs_partition *partition)
+static void add_partition(struct rs_partitions *to, struct rs_partition *partition)
 {
-    for (uint32_t i = 0; i < sink->owned_n; i++) {
-        if (sink->owned[i] == partition) return;
+    for (uint32_t i = 0; i < to->n; i++) {
+        if (to->list[i] == partition) return;
     }
-    if (sink->owned_n == sink->owned_room) {
-        sink->owned_room = sink->owned_room ? sink->owned_room * 2 : 16;
-        sink->owned = rs_realloc(sink->owned, sink->owned_room * sizeof *sink->owned);
+    if (to->n == to->room) {
+        to->room = to->room ? to->room * 2 : 16;
+        to->list = rs_realloc(to->list, to->room * sizeof *to->list);
     }
-    sink->owned[sink->owned_n++] = partition;
+    to->list[to->n++] = partition;
 }
 
-static void disown(struct rs_sink *sink, const struct rs_partition *partition)
+static void remove_partition(struct rs_partitions *from, const struct rs_partition *partition)
 {
-    for (uint32_t i = 0; i < sink->owned_n; i++) {
-        if (sink->owned[i] == partition) sink->owned[i--] = sink->owned[--sink->owned_n];
+    for (uint32_t i = 0; i < from->n; i++) {
+        if (from->list[i] == partition) from->list[i--] = from->list[--from->n];
     }
 }
 
-static int reconnect(struct rs_sink *sink, struct rs_diag *diag);
+/* It is somebody else's, or must stand still: nothing of it may be written. */
+static void lose(struct rs_sink *sink, struct rs_partition *partition)
+{
+    rs_store_release_bool(&partition->owned, false); /* pairs with the reader's acquire */
+    remove_partition(&sink->owned, partition);
+    add_partition(&sink->lost, partition);
+}
+
+struct rs_partition *rs_sink_lost(struct rs_sink *sink)
+{
+    return sink->lost.n ? sink->lost.list[--sink->lost.n] : NULL;
+}
+
+static int come_back(struct rs_sink *sink, struct rs_diag *diag);
 
 int rs_sink_claim(struct rs_sink *sink, struct rs_partition *partition, struct rs_diag *diag)
 {
     int64_t pause = PAUSE_MIN_US;
     for (;;) {
         int32_t topic;
-        int err = rs_pg_alive(sink->pg) ? RS_OK : reconnect(sink, diag);
+        int err = rs_pg_alive(sink->pg) ? RS_OK : come_back(sink, diag);
         if (!err) err = rs_sink_topic_id(sink, partition->topic, &topic, diag);
         struct claim claim;
-        if (!err) err = claim_once(sink, partition, &claim, diag);
+        if (!err) err = claim_once(sink, partition, ANY_TERM, &claim, diag);
         if (!err) {
             partition->topic_id = (int16_t)topic;
             partition->durable = partition->read = claim.next;
@@ -256,7 +277,8 @@ int rs_sink_claim(struct rs_sink *sink, struct rs_partition *partition, struct r
             partition->last_offset = claim.last_offset;
             partition->last_hash = claim.last_hash;
             memcpy(partition->halted, claim.halted, sizeof partition->halted);
-            own(sink, partition);
+            remove_partition(&sink->lost, partition);
+            add_partition(&sink->owned, partition);
             return RS_OK;
         }
         if (rs_err_class(err) != RS_CLASS_RETRY) return err;
@@ -270,30 +292,14 @@ int rs_sink_claim(struct rs_sink *sink, struct rs_partition *partition, struct r
     }
 }
 
-int rs_sink_seen(struct rs_sink *sink, const struct rs_partition *partition, bool *ret, struct rs_diag *diag)
-{
-    static const char find[] =
-        "SELECT 1 FROM rastro.positions WHERE cluster = $1 AND topic = $2 AND partition = $3";
-    int64_t pause = PAUSE_MIN_US;
-    for (;;) {
-        struct rs_pg_rows *rows;
-        int err = rs_pg_alive(sink->pg) ? RS_OK : reconnect(sink, diag);
-        put_partition(sink, partition);
-        if (!err) err = rs_pg_run(sink->pg, find, &sink->params, &rows, diag);
-        if (!err) *ret = rs_pg_count(rows) > 0;
-        if (rs_err_class(err) != RS_CLASS_RETRY || !err) return err;
-        rs_warn_every(10, "%s", diag->text);
-        if (!pause_for(sink, &pause)) return RS_E_SERVER;
-    }
-}
-
 void rs_sink_release(struct rs_sink *sink, struct rs_partition *partition)
 {
     static const char let_go[] =
         "UPDATE rastro.positions SET owner = NULL, backend_pid = NULL, backend_start = NULL "
         "WHERE cluster = $1 AND topic = $2 AND partition = $3 AND owner_term = $4";
     struct rs_diag ignored;
-    disown(sink, partition);
+    remove_partition(&sink->owned, partition);
+    remove_partition(&sink->lost, partition);
     if (!rs_pg_alive(sink->pg)) return;
     put_partition(sink, partition);
     rs_pg_int8(&sink->params, partition->term);
@@ -487,24 +493,37 @@ static int reconnect(struct rs_sink *sink, struct rs_diag *diag)
     return err ? err : settle_in(sink, diag);
 }
 
-/* After a lost session: every partition that we own is claimed again, so that
- * the old backend, should it still stand, can write no more. */
+static int claim_again(struct rs_sink *sink, struct rs_partition *partition, struct rs_diag *diag)
+{
+    struct claim claim;
+    int err;
+    while ((err = claim_once(sink, partition, partition->term, &claim, diag)) == RS_E_CONFLICT) {
+        int64_t pause = PAUSE_MIN_US;
+        if ((err = end_previous(sink, partition, diag))) return err;
+        if (!pause_for(sink, &pause)) return RS_E_SERVER;
+    }
+    if (err) return err;
+    /* Only where it is and our term are new; what is in batches stays. */
+    partition->term = claim.term;
+    partition->durable = claim.next;
+    return RS_OK;
+}
+
+/* After a lost session every partition is claimed again, so that the old
+ * backend, should it still stand, can write no more, and a successor finds the
+ * new one.  Where the term is not ours any more it is not taken back: that is
+ * for the group to say. */
 static int claim_all_again(struct rs_sink *sink, struct rs_diag *diag)
 {
-    for (uint32_t i = 0; i < sink->owned_n; i++) {
-        struct rs_partition *partition = sink->owned[i];
-        struct claim claim;
-        int err;
-        /* A database without the row is one that never saw the partition. */
-        while ((err = claim_once(sink, partition, &claim, diag)) == RS_E_CONFLICT) {
-            if ((err = end_previous(sink, partition, diag))) return err;
-            int64_t pause = PAUSE_MIN_US;
-            if (!pause_for(sink, &pause)) return RS_E_SERVER;
+    for (uint32_t i = 0; i < sink->owned.n; i++) {
+        struct rs_partition *partition = sink->owned.list[i];
+        int err = claim_again(sink, partition, diag);
+        if (err == RS_E_FENCED) {
+            lose(sink, partition);
+            i--;
+        } else if (err) {
+            return err;
         }
-        if (err) return err;
-        /* Only where it is and our term are new; what is in batches stays. */
-        partition->term = claim.term;
-        partition->durable = claim.next;
     }
     return RS_OK;
 }
@@ -541,8 +560,7 @@ static int find_lost(struct rs_sink *sink, const struct rs_batch *batch, uint32_
         bool ours = rs_pg_count(rows) && rs_pg_get_int(rows, 0, 1) == partition->term &&
                     rs_pg_get_int(rows, 0, 0) == batch->part[i].from;
         if (ours) continue;
-        rs_store_release_bool(&partition->owned, false);
-        disown(sink, partition);
+        lose(sink, partition);
         ++*ret_lost;
     }
     return RS_OK;
@@ -572,8 +590,7 @@ static int halt_partition(struct rs_sink *sink, struct rs_batch *batch, uint32_t
     snprintf(partition->halted, sizeof partition->halted, "%s", why);
     struct rs_diag ignored;
     rs_sink_halt(sink, partition, &ignored);
-    rs_store_release_bool(&partition->owned, false);
-    disown(sink, partition);
+    lose(sink, partition);
     return rs_fail(diag, RS_E_HALT, "%.*s/%d %s", RS_FMT(partition->topic), partition->number, why);
 }
 
@@ -684,6 +701,7 @@ int rs_sink_apply(struct rs_sink *sink, struct rs_batch *batch, struct rs_sink_c
             ret->reconnects++;
             rs_warn_every(5, "%s", diag->text);
             if ((err = come_back(sink, diag))) return err;
+            if (sink->lost.n) return rs_fail(diag, RS_E_FENCED, "another owner has taken over meanwhile");
             if (went_through(sink, batch, to)) settle(sink, batch, to, ret);
         }
     }

@@ -113,8 +113,10 @@ struct rs_sink {
     struct rs_key proof;
     int64_t system_id, timeline;
 
-    struct rs_partition **owned;
-    uint32_t owned_n, owned_room;
+    struct rs_partitions {
+        struct rs_partition **list;
+        uint32_t n, room;
+    } owned, lost; /* lost: not yet fetched by rs_sink_lost */
 };
 
 /* ---- sink_ids.c: numbers, blocks, dictionaries; each outside of a batch's transaction */
