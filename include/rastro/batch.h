@@ -33,10 +33,10 @@ struct rs_batch {
     uint32_t count, room;
     struct rs_batch_part *part;
     uint32_t part_count, part_room;
-    uint32_t events;      /* checkpoints in it, repeats included */
-    uint32_t ends;        /* ends of partitions that it reached */
-    int64_t opened_us;    /* monotonic, when its first message came; 0: empty */
-    uint64_t sequence;    /* of the worker's batches */
+    uint32_t events;   /* checkpoints in it, repeats included */
+    uint32_t ends;     /* ends of partitions that it reached */
+    int64_t opened_us; /* monotonic, when its first message came; 0: empty */
+    uint64_t sequence; /* of the worker's batches */
 };
 
 struct rs_batch *rs_batch_new(size_t chunk_bytes);
@@ -50,8 +50,8 @@ static inline bool rs_batch_empty(const struct rs_batch *batch)
 
 /* Adds a decoded message of `partition`, whose position is then behind it.  The
  * message's memory is the batch's arena. */
-void rs_batch_add(struct rs_batch *batch, struct rs_partition *partition, int64_t offset,
-                  struct rs_str value, const struct rs_message *message);
+void rs_batch_add(struct rs_batch *batch, struct rs_partition *partition, int64_t offset, struct rs_str value,
+                  const struct rs_message *message);
 
 /* Moves the partition's position to `to`; with `ended`, because Kafka showed its
  * end there: control records and aborted transactions lie before it. */

@@ -56,12 +56,9 @@ void rs_catalog_free(struct rs_catalog *catalog);
 
 /* Each reads one file's text; `file` is its name for errors, which carry line
  * and column. */
-int rs_catalog_read_statuses(struct rs_catalog *catalog, const char *file, struct rs_str text,
-                             struct rs_diag *diag);
-int rs_catalog_read_carriers(struct rs_catalog *catalog, const char *file, struct rs_str text,
-                             struct rs_diag *diag);
-int rs_catalog_read_countries(struct rs_catalog *catalog, const char *file, struct rs_str text,
-                              struct rs_diag *diag);
+int rs_catalog_read_statuses(struct rs_catalog *catalog, const char *file, struct rs_str text, struct rs_diag *diag);
+int rs_catalog_read_carriers(struct rs_catalog *catalog, const char *file, struct rs_str text, struct rs_diag *diag);
+int rs_catalog_read_countries(struct rs_catalog *catalog, const char *file, struct rs_str text, struct rs_diag *diag);
 
 /* NULL when unknown. */
 const struct rs_status *rs_status_named(const struct rs_catalog *catalog, struct rs_str name);
@@ -69,8 +66,7 @@ const struct rs_carrier *rs_carrier_named(const struct rs_catalog *catalog, stru
 
 /* The carrier that `source` calls `alias`: by the source's aliases, then by our
  * own id. */
-const struct rs_carrier *rs_carrier_of(const struct rs_catalog *catalog, struct rs_str source,
-                                       struct rs_str alias);
+const struct rs_carrier *rs_carrier_of(const struct rs_catalog *catalog, struct rs_str source, struct rs_str alias);
 
 /* By ISO 3166 alpha-2, alpha-3 or English name, in any case. */
 const struct rs_country *rs_country_of(const struct rs_catalog *catalog, struct rs_str word);

@@ -10,27 +10,27 @@
 #include "rastro/str.h"
 
 /*      name                    help */
-#define RS_COUNTERS(X)                                                                  \
-    X(messages_read, "messages taken from Kafka, before anything is known of them")      \
-    X(messages, "messages applied and durable")                                          \
-    X(messages_ignored, "tombstones and shapes that a profile ignores")                  \
-    X(messages_quarantined, "messages that could not be used")                           \
-    X(events, "events in applied messages, repeats included")                            \
-    X(events_new, "events written")                                                      \
-    X(events_duplicate, "events that were there already")                                \
-    X(events_reread, "new events that supersede an older reading of the same words")     \
-    X(events_withdrawn, "events that a source stopped reporting, or changed")            \
-    X(events_reinstated, "withdrawn events that came back")                              \
-    X(events_quarantined, "events that could not be used, in usable messages")           \
-    X(events_refused, "events among them that PostgreSQL refused")                       \
-    X(events_unmapped, "new events whose code has no canonical status")                  \
-    X(carriers_unknown, "reports whose carrier no alias names")                          \
-    X(parcels, "parcels seen for the first time")                                        \
-    X(shipments, "updates of orders written")                                            \
-    X(batches, "transactions committed")                                                 \
-    X(conflicts, "transactions tried again")                                             \
-    X(reconnects, "lost PostgreSQL sessions")                                            \
-    X(fenced, "partitions that another owner took")                                      \
+#define RS_COUNTERS(X)                                                               \
+    X(messages_read, "messages taken from Kafka, before anything is known of them")  \
+    X(messages, "messages applied and durable")                                      \
+    X(messages_ignored, "tombstones and shapes that a profile ignores")              \
+    X(messages_quarantined, "messages that could not be used")                       \
+    X(events, "events in applied messages, repeats included")                        \
+    X(events_new, "events written")                                                  \
+    X(events_duplicate, "events that were there already")                            \
+    X(events_reread, "new events that supersede an older reading of the same words") \
+    X(events_withdrawn, "events that a source stopped reporting, or changed")        \
+    X(events_reinstated, "withdrawn events that came back")                          \
+    X(events_quarantined, "events that could not be used, in usable messages")       \
+    X(events_refused, "events among them that PostgreSQL refused")                   \
+    X(events_unmapped, "new events whose code has no canonical status")              \
+    X(carriers_unknown, "reports whose carrier no alias names")                      \
+    X(parcels, "parcels seen for the first time")                                    \
+    X(shipments, "updates of orders written")                                        \
+    X(batches, "transactions committed")                                             \
+    X(conflicts, "transactions tried again")                                         \
+    X(reconnects, "lost PostgreSQL sessions")                                        \
+    X(fenced, "partitions that another owner took")                                  \
     X(rebalances, "assignments and revocations")
 
 struct rs_counters {

@@ -18,6 +18,7 @@
 #define RS_REPORTS_MAX 2000
 #define RS_LINKS_MAX 16
 #define RS_WORD_MAX 4096 /* bytes kept of a code, text or place */
+#define RS_ID_MAX 1024   /* bytes of a word that is part of a key: PostgreSQL indexes no longer ones */
 
 struct rs_record {
     struct rs_str topic;
@@ -30,16 +31,15 @@ struct rs_record {
 
 struct rs_decoder_options {
     enum rs_json_backend backend;
-    bool trace;              /* keep what explain shows */
-    int64_t future_us;       /* tolerance; see RS_MARK_future */
+    bool trace;        /* keep what explain shows */
+    int64_t future_us; /* tolerance; see RS_MARK_future */
 };
 
 struct rs_decoder;
 
 /* The catalog, zones and profiles must outlive the decoder. */
 struct rs_decoder *rs_decoder_new(const struct rs_catalog *catalog, struct rs_zones *zones,
-                                  const struct rs_profiles *profiles,
-                                  const struct rs_decoder_options *options);
+                                  const struct rs_profiles *profiles, const struct rs_decoder_options *options);
 void rs_decoder_free(struct rs_decoder *decoder); /* NULL is fine */
 
 /* Fills `ret`; everything in it lives in `arena` or in the record's bytes. */

@@ -16,6 +16,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 
+/* clang-format off */
 /*      name        class  exit  text */
 #define RS_ERRORS(X)                                                  \
     X(OK,           FATAL,  0, "success")                             \
@@ -37,6 +38,7 @@ enum rs_err {
 #undef X
     RS_E__COUNT
 };
+/* clang-format on */
 #define RS_OK RS_E_OK
 
 enum rs_err_class { RS_CLASS_RETRY, RS_CLASS_DATA, RS_CLASS_FATAL };
@@ -53,16 +55,13 @@ struct rs_diag {
 
 /* Fill `diag` (which may be NULL) and return `err`, so that a failing function
  * reads `return rs_fail(diag, RS_E_DATA, "...", ...)`. */
-int rs_fail(struct rs_diag *diag, enum rs_err err, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
+int rs_fail(struct rs_diag *diag, enum rs_err err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* Add the way out to a diag that rs_fail filled.  Returns diag->err. */
-int rs_fail_next(struct rs_diag *diag, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
+int rs_fail_next(struct rs_diag *diag, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Put `where: ` in front of the text; used when an error passes up a level. */
-void rs_diag_prefix(struct rs_diag *diag, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
+void rs_diag_prefix(struct rs_diag *diag, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 const char *rs_err_name(int err);
 const char *rs_err_text(int err);

@@ -32,15 +32,15 @@ enum rs_zone_basis {
 };
 
 /* Things a reader should know about an event.  X(name, bit) */
-#define RS_MARKS(X)                                                            \
+#define RS_MARKS(X)                                                               \
     X(unmapped_code, 0)  /* no canonical status for its code: it moves nothing */ \
-    X(assumed_zone, 1)   /* read as UTC for want of a zone */                    \
-    X(ambiguous_time, 2) /* the local hour came twice: the earlier is taken */   \
-    X(skipped_time, 3)   /* the local hour did not exist */                      \
-    X(future, 4)         /* later than its publication plus the tolerance */     \
-    X(synthetic, 5)      /* not a physical scan, by the profile */               \
-    X(cut, 6)            /* a text was longer than is kept */                    \
-    X(nul, 7)            /* a NUL character was replaced */                      \
+    X(assumed_zone, 1)   /* read as UTC for want of a zone */                     \
+    X(ambiguous_time, 2) /* the local hour came twice: the earlier is taken */    \
+    X(skipped_time, 3)   /* the local hour did not exist */                       \
+    X(future, 4)         /* later than its publication plus the tolerance */      \
+    X(synthetic, 5)      /* not a physical scan, by the profile */                \
+    X(cut, 6)            /* a text was longer than is kept */                     \
+    X(nul, 7)            /* a NUL character was replaced */                       \
     X(unknown_zone, 8)   /* it named a zone that nobody knows: passed over */
 
 enum rs_mark {
@@ -112,11 +112,11 @@ struct rs_parcel_key {
 struct rs_report {
     struct rs_parcel_key parcel;
     enum rs_s10 s10;
-    bool snapshot;          /* the source's full history */
-    bool unknown_carrier;   /* the alias is its own issuer */
-    int64_t order_us;       /* see rs_view_order in track.h */
+    bool snapshot;        /* the source's full history */
+    bool unknown_carrier; /* the alias is its own issuer */
+    int64_t order_us;     /* see rs_view_order in track.h */
     uint32_t order_count;
-    int64_t looked_us;      /* when the source last looked, as far as it says */
+    int64_t looked_us; /* when the source last looked, as far as it says */
     struct rs_facts facts;
     struct rs_link *link;
     uint32_t link_count;
@@ -167,8 +167,7 @@ struct rs_message {
 
 /* The total order of events within a parcel: (instant, source, sequence, rank,
  * fp).  The same everywhere. */
-int rs_event_cmp(const struct rs_event *a, struct rs_str a_source, const struct rs_event *b,
-                 struct rs_str b_source);
+int rs_event_cmp(const struct rs_event *a, struct rs_str a_source, const struct rs_event *b, struct rs_str b_source);
 
 const char *rs_event_kind_name(enum rs_event_kind kind);
 const char *rs_zone_basis_name(enum rs_zone_basis basis);

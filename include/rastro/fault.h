@@ -9,6 +9,7 @@
 #define RASTRO_FAULT_H
 
 /* The points, in the order in which a batch passes them. */
+/* clang-format off */
 #define RS_KILL_POINTS(X)                                                  \
     X(AFTER_CLAIM, "after-claim")       /* the claim is committed */         \
     X(AFTER_OFFSETS, "after-offsets")   /* the positions' compare-and-set */ \
@@ -24,6 +25,7 @@ enum rs_kill_point {
 #undef X
     RS_KILL__COUNT
 };
+/* clang-format on */
 
 #ifdef RASTRO_FAULTS
 void rs_kill_point(enum rs_kill_point point);

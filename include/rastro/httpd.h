@@ -9,8 +9,8 @@ struct rs_httpd;
 
 /* Serves GET /metrics at "HOST:PORT" from a thread of its own; HOST must be a
  * loopback address.  `print` is called for each request, from that thread. */
-int rs_httpd_open(const char *where, void (*print)(void *self, struct rs_buf *out), void *self,
-                  struct rs_httpd **ret, struct rs_diag *diag);
+int rs_httpd_open(const char *where, void (*print)(void *self, struct rs_buf *out), void *self, struct rs_httpd **ret,
+                  struct rs_diag *diag);
 void rs_httpd_close(struct rs_httpd *httpd); /* NULL is fine */
 
 #endif

@@ -15,8 +15,9 @@
  * Two parsers fill the same array.  RS_JSON_FAST finds the structure with
  * simdjson and walks it here; it is the one in use.  RS_JSON_REFERENCE is
  * jansson, slower, and there to be compared with: it knows no places (`at` and
- * `end` are 0), keeps the last of repeated keys, rewrites numbers, and refuses
- * integers beyond 64 bits and lone surrogates.
+ * `end` are 0), keeps the last of repeated keys, rewrites numbers, refuses
+ * integers beyond 64 bits, reals beyond a double, lone surrogates and a NUL in
+ * a key, and overlooks a NUL byte behind a number or a literal.
  */
 #ifndef RASTRO_JSON_H
 #define RASTRO_JSON_H
@@ -64,8 +65,8 @@ void rs_json_parser_free(struct rs_json_parser *parser); /* NULL is fine */
 
 /* `ret->node` is valid until the next parse; strings with escapes live in
  * `arena`, others in `text`, so keep both.  RS_E_DATA with what and where. */
-int rs_json_parse(struct rs_json_parser *parser, struct rs_arena *arena, struct rs_str text,
-                  struct rs_json *ret, struct rs_diag *diag);
+int rs_json_parse(struct rs_json_parser *parser, struct rs_arena *arena, struct rs_str text, struct rs_json *ret,
+                  struct rs_diag *diag);
 
 /* The member `key` of object node `at`, or 0 when absent (0 is the root, never
  * a member).  For set-up code; linear. */

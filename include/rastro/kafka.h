@@ -83,8 +83,10 @@ void rs_kafka_poll(struct rs_kafka *kafka, int timeout_ms, struct rs_kafka_event
 
 /* Starts fetching; each partition's messages go to the queue that was set for
  * it.  Called with none, it only answers. */
-int rs_kafka_assign(struct rs_kafka *kafka, const struct rs_kafka_partition *partition, int count, struct rs_diag *diag);
-int rs_kafka_unassign(struct rs_kafka *kafka, const struct rs_kafka_partition *partition, int count, struct rs_diag *diag);
+int rs_kafka_assign(struct rs_kafka *kafka, const struct rs_kafka_partition *partition, int count,
+                    struct rs_diag *diag);
+int rs_kafka_unassign(struct rs_kafka *kafka, const struct rs_kafka_partition *partition, int count,
+                      struct rs_diag *diag);
 
 /* Tells the group how far we are, for lag tools; nobody resumes from it. */
 void rs_kafka_tell(struct rs_kafka *kafka, const struct rs_kafka_partition *partition, int count);
@@ -111,10 +113,10 @@ struct rs_kafka_message {
     const char *topic; /* NULL when it concerns no partition */
     int32_t partition;
     int64_t offset;
-    int64_t time_us;     /* -1 when Kafka has none */
-    struct rs_str value; /* p NULL: a tombstone */
+    int64_t time_us;      /* -1 when Kafka has none */
+    struct rs_str value;  /* p NULL: a tombstone */
     struct rs_str source; /* of the header rastro-source, or empty */
-    const char *text;    /* of GONE and TROUBLE */
+    const char *text;     /* of GONE and TROUBLE */
     void *handle;
 };
 

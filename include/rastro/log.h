@@ -28,9 +28,9 @@ struct rs_log_limit {
     unsigned long skipped;
 };
 int rs_log_limit_pass(struct rs_log_limit *limit, int seconds);
-#define rs_warn_every(seconds, ...)                                       \
-    do {                                                                  \
-        static _Thread_local struct rs_log_limit rs_limit_;               \
+#define rs_warn_every(seconds, ...)                                         \
+    do {                                                                    \
+        static _Thread_local struct rs_log_limit rs_limit_;                 \
         if (rs_log_limit_pass(&rs_limit_, (seconds))) rs_warn(__VA_ARGS__); \
     } while (0)
 

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 struct rs_letter {
-    int kind;    /* what the users agree on */
+    int kind; /* what the users agree on */
     int number;
     void *what;
 };

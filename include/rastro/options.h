@@ -82,8 +82,7 @@ void rs_options_free(struct rs_options *options); /* NULL is fine */
 /* Reads files, environment and flags for a verb that takes `groups`.  What is
  * no option stays, in order, as arguments.  --help and --version are seen as
  * flags here and acted on by the caller. */
-int rs_options_read(struct rs_options *options, unsigned groups, int argc, char **argv,
-                    struct rs_diag *diag);
+int rs_options_read(struct rs_options *options, unsigned groups, int argc, char **argv, struct rs_diag *diag);
 
 bool rs_options_help(const struct rs_options *options);
 int rs_options_argc(const struct rs_options *options);

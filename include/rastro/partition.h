@@ -27,7 +27,7 @@ static inline const char *rs_halt_way_out(const char *halted)
 struct rs_partition {
     struct rs_str topic; /* lives as long as the worker */
     int32_t number;
-    int16_t topic_id; /* PostgreSQL's */
+    int16_t topic_id;     /* PostgreSQL's */
     struct rs_str source; /* named for the topic, or empty */
 
     int64_t term;    /* our claim */

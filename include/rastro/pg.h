@@ -90,7 +90,7 @@ void rs_pg_array_open(struct rs_pg_params *params, enum rs_pg_type element);
 void rs_pg_array_int8(struct rs_pg_params *params, int64_t v);
 void rs_pg_array_int4(struct rs_pg_params *params, int32_t v);
 void rs_pg_array_int2(struct rs_pg_params *params, int16_t v);
-void rs_pg_array_time(struct rs_pg_params *params, int64_t us); /* RS_INSTANT_NONE: null */
+void rs_pg_array_time(struct rs_pg_params *params, int64_t us);                 /* RS_INSTANT_NONE: null */
 void rs_pg_array_bytes(struct rs_pg_params *params, const void *p, uint32_t n); /* text, bytea, uuid, char */
 void rs_pg_array_null(struct rs_pg_params *params);
 void rs_pg_array_close(struct rs_pg_params *params);
@@ -112,8 +112,8 @@ int rs_pg_commit(struct rs_pg *pg, struct rs_diag *diag);
 int rs_pg_count(const struct rs_pg_rows *rows);
 int64_t rs_pg_affected(const struct rs_pg_rows *rows);
 bool rs_pg_is_null(const struct rs_pg_rows *rows, int row, int column);
-int64_t rs_pg_get_int(const struct rs_pg_rows *rows, int row, int column); /* int2, int4, int8, bool, "char" */
-int64_t rs_pg_get_time(const struct rs_pg_rows *rows, int row, int column); /* us since 1970 */
+int64_t rs_pg_get_int(const struct rs_pg_rows *rows, int row, int column);       /* int2, int4, int8, bool, "char" */
+int64_t rs_pg_get_time(const struct rs_pg_rows *rows, int row, int column);      /* us since 1970 */
 struct rs_str rs_pg_get_str(const struct rs_pg_rows *rows, int row, int column); /* text, bytea */
 struct rs_key rs_pg_get_key(const struct rs_pg_rows *rows, int row, int column);
 
@@ -135,7 +135,6 @@ void rs_copy_null(struct rs_buf *out);
 void rs_copy_end(struct rs_buf *out);
 
 /* Sends a finished buffer through `sql`, a COPY ... FROM STDIN BINARY. */
-int rs_pg_copy(struct rs_pg *pg, const char *sql, const struct rs_buf *rows, int64_t *ret_count,
-               struct rs_diag *diag);
+int rs_pg_copy(struct rs_pg *pg, const char *sql, const struct rs_buf *rows, int64_t *ret_count, struct rs_diag *diag);
 
 #endif

@@ -21,8 +21,8 @@
 struct rs_profile;
 
 /* Compile one file.  Errors are RS_E_CONFIG with "file:line:column: what". */
-int rs_profile_compile(const struct rs_catalog *catalog, struct rs_zones *zones, const char *file,
-                       struct rs_str text, struct rs_profile **ret, struct rs_diag *diag);
+int rs_profile_compile(const struct rs_catalog *catalog, struct rs_zones *zones, const char *file, struct rs_str text,
+                       struct rs_profile **ret, struct rs_diag *diag);
 void rs_profile_free(struct rs_profile *profile); /* NULL is fine */
 
 struct rs_str rs_profile_source(const struct rs_profile *profile);

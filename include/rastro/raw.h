@@ -33,7 +33,6 @@ void rs_raw_pack(struct rs_raw_coder *coder, const struct rs_raw_dictionary *dic
 int rs_raw_needs(struct rs_str stored, uint32_t *ret_number, struct rs_diag *diag);
 
 /* Appends the bytes that were packed; at most `max` of them. */
-int rs_raw_unpack(struct rs_str stored, struct rs_str dictionary, size_t max, struct rs_buf *out,
-                  struct rs_diag *diag);
+int rs_raw_unpack(struct rs_str stored, struct rs_str dictionary, size_t max, struct rs_buf *out, struct rs_diag *diag);
 
 #endif

@@ -20,8 +20,8 @@ enum rs_raw_mode { RS_RAW_NONE, RS_RAW_NEW, RS_RAW_ALL };
 struct rs_sink_options {
     struct rs_pg_options pg;
     const struct rs_catalog *catalog;
-    struct rs_str cluster;  /* Kafka's cluster id */
-    struct rs_key member;   /* random, of this process */
+    struct rs_str cluster; /* Kafka's cluster id */
+    struct rs_key member;  /* random, of this process */
     const char *member_name;
     int worker;
     enum rs_raw_mode raw;

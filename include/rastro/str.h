@@ -42,6 +42,9 @@ int rs_str_cmp(struct rs_str a, struct rs_str b);
 /* ASCII white space cut from both ends. */
 struct rs_str rs_str_trim(struct rs_str s);
 
+/* At most `max` bytes of UTF-8, without half of a character at the end. */
+struct rs_str rs_str_cut(struct rs_str s, uint32_t max);
+
 /* Edit distance, used to suggest a name; gives up at `limit`. */
 unsigned rs_str_distance(struct rs_str a, struct rs_str b, unsigned limit);
 

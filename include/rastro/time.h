@@ -16,8 +16,8 @@ enum rs_precision { RS_PRECISION_DAY, RS_PRECISION_MINUTE, RS_PRECISION_SECOND, 
 
 struct rs_civil {
     int32_t year;
-    uint8_t month, day;            /* from 1 */
-    uint8_t hour, minute, second;  /* 24:00:00 and :60 are allowed and mean the next one */
+    uint8_t month, day;           /* from 1 */
+    uint8_t hour, minute, second; /* 24:00:00 and :60 are allowed and mean the next one */
     uint32_t micros;
     enum rs_precision precision;
     bool has_offset; /* the text named it */

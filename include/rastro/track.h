@@ -15,6 +15,7 @@
  *    one event: an empty list says that the source knows nothing, not that
  *    nothing happened.  The highest order applied decides what is current;
  *    whatever order snapshots arrive in, the outcome is that of the newest.
+ *    One that is applied again decides again, unless a newer release read it.
  *  - An event that the newest snapshot lacks is superseded if that snapshot has
  *    one at the same instant, else no longer reported.
  *  - An order is kept when it is later in time than the one before or changed
@@ -47,7 +48,7 @@ static inline int rs_reading_cmp(struct rs_reading a, struct rs_reading b)
 
 /* The place of a message among its source's others about a parcel. */
 struct rs_view_order {
-    int64_t at_us; /* update time, else the latest scan; RS_INSTANT_NONE: nothing applied */
+    int64_t at_us; /* update time, else the latest scan; RS_INSTANT_NONE: no scan, or with all else 0 nothing applied */
     int32_t count; /* scans, where no update time was told */
     int64_t published_us;
     int32_t topic, partition;
@@ -69,10 +70,10 @@ struct rs_known {
     struct rs_str source_name;
     uint16_t marks;
     enum rs_event_kind kind;
-    enum rs_change state;          /* NONE and BACK: reported */
-    const struct rs_event *event;  /* when new in this batch, else NULL */
-    uint32_t message;              /* index in the batch of the message that brought it */
-    uint32_t seen;                 /* mark of the report that has it */
+    enum rs_change state;         /* NONE and BACK: reported */
+    const struct rs_event *event; /* when new in this batch, else NULL */
+    uint32_t message;             /* index in the batch of the message that brought it */
+    uint32_t seen;                /* mark of the report that has it */
 };
 
 /* A source's view of a parcel. */
@@ -121,9 +122,8 @@ struct rs_view *rs_track_view(struct rs_parcel_state *state, int32_t source);
 /* Applies one report of `source` (by number and name), read under `reading`,
  * from the batch's message number `message` at `order`. */
 struct rs_track_counts rs_track_report(struct rs_parcel_state *state, struct rs_arena *arena,
-                                       const struct rs_report *report, int32_t source,
-                                       struct rs_str source_name, struct rs_reading reading,
-                                       uint32_t message, const struct rs_view_order *order);
+                                       const struct rs_report *report, int32_t source, struct rs_str source_name,
+                                       struct rs_reading reading, uint32_t message, const struct rs_view_order *order);
 
 /* The event that gives the parcel its status, or NULL: the newest by the total
  * order that is reported, not planned, moves it and does not lie ahead. */

@@ -34,17 +34,15 @@ static const struct option {
     int64_t min, max;
     bool secret; /* may hold a password: masked in output, refused in argv with one */
 } table[RS_OPT__COUNT] = {
-    [RS_OPT_CONFIG] = {"config", TEXT, RS_GROUP_ALL, "", "FILE",
-                       "read options from FILE, one `key = value` a line"},
-    [RS_OPT_LOG_LEVEL] = {"log-level", CHOICE, RS_GROUP_ALL, "info", "WORD",
-                          "how much to say on standard error", "error warn info debug"},
-    [RS_OPT_FORMAT] = {"format", CHOICE, RS_GROUP_FORMAT, "table", "WORD",
-                       "how to print on standard output", "table json csv ndjson"},
+    [RS_OPT_CONFIG] = {"config", TEXT, RS_GROUP_ALL, "", "FILE", "read options from FILE, one `key = value` a line"},
+    [RS_OPT_LOG_LEVEL] = {"log-level", CHOICE, RS_GROUP_ALL, "info", "WORD", "how much to say on standard error",
+                          "error warn info debug"},
+    [RS_OPT_FORMAT] = {"format", CHOICE, RS_GROUP_FORMAT, "table", "WORD", "how to print on standard output",
+                       "table json csv ndjson"},
     [RS_OPT_SCHEMA] = {"schema", TEXT, RS_GROUP_SCHEMA, "", "DIR",
                        "folder of status.json, carriers.json, countries.json and sources/"},
     [RS_OPT_POSTGRES] = {"postgres", TEXT, RS_GROUP_PG, "", "CONNINFO",
-                         "libpq connection string or URI; PG* variables and service files count too",
-                         .secret = true},
+                         "libpq connection string or URI; PG* variables and service files count too", .secret = true},
     [RS_OPT_ALLOW_PLAINTEXT] = {"allow-plaintext", FLAG, RS_GROUP_PG | RS_GROUP_KAFKA, "", NULL,
                                 "talk to far hosts without TLS"},
     [RS_OPT_BROKERS] = {"brokers", TEXT, RS_GROUP_KAFKA, "localhost:9092", "HOST:PORT,...",
@@ -58,23 +56,22 @@ static const struct option {
                          "static membership: this member's fixed name in the group"},
     [RS_OPT_START] = {"start", TEXT, RS_GROUP_INGEST, "beginning", "WHERE",
                       "where a partition never read before starts: beginning, end, or an instant"},
-    [RS_OPT_WORKERS] = {"workers", NUMBER, RS_GROUP_INGEST, "2", "N",
-                        "workers, each with a PostgreSQL session", NULL, 1, 64},
-    [RS_OPT_BATCH_ROWS] = {"batch-rows", NUMBER, RS_GROUP_INGEST, "5000", "N",
-                           "events of a batch, repeats included", NULL, 1, 200000},
-    [RS_OPT_BATCH_BYTES] = {"batch-bytes", BYTES, RS_GROUP_INGEST, "32m", "N",
-                            "memory of a batch", NULL, 1 << 20, INT64_C(1) << 30},
+    [RS_OPT_WORKERS] = {"workers", NUMBER, RS_GROUP_INGEST, "2", "N", "workers, each with a PostgreSQL session", NULL,
+                        1, 64},
+    [RS_OPT_BATCH_ROWS] = {"batch-rows", NUMBER, RS_GROUP_INGEST, "5000", "N", "events of a batch, repeats included",
+                           NULL, 1, 200000},
+    [RS_OPT_BATCH_BYTES] = {"batch-bytes", BYTES, RS_GROUP_INGEST, "32m", "N", "memory of a batch", NULL, 1 << 20,
+                            INT64_C(1) << 30},
     [RS_OPT_BATCH_AGE] = {"batch-age", DURATION, RS_GROUP_INGEST, "1s", "TIME",
-                          "a batch is written at the latest this long after its first message", NULL,
-                          1000, 60 * RS_SECOND_US},
+                          "a batch is written at the latest this long after its first message", NULL, 1000,
+                          60 * RS_SECOND_US},
     [RS_OPT_QUEUE_BYTES] = {"queue-bytes", BYTES, RS_GROUP_INGEST, "256m", "N",
                             "memory for fetched messages of a worker", NULL, 1 << 20, INT64_C(2) << 30},
     [RS_OPT_RAW] = {"raw", CHOICE, RS_GROUP_INGEST, "new", "WORD",
-                    "which raw bytes to keep: of no event, of new events, of every wording",
-                    "none new all"},
+                    "which raw bytes to keep: of no event, of new events, of every wording", "none new all"},
     [RS_OPT_FUTURE] = {"future-tolerance", DURATION, RS_GROUP_INGEST | RS_GROUP_EXPLAIN, "15m", "TIME",
-                       "how far behind its publication a scan may lie and still move the status", NULL,
-                       0, 30 * RS_DAY_US},
+                       "how far behind its publication a scan may lie and still move the status", NULL, 0,
+                       30 * RS_DAY_US},
     [RS_OPT_UNTIL_END] = {"until-end", FLAG, RS_GROUP_INGEST, "", NULL,
                           "stop when everything that is there now is in PostgreSQL"},
     [RS_OPT_METRICS] = {"metrics", TEXT, RS_GROUP_INGEST, "", "HOST:PORT",
@@ -84,8 +81,7 @@ static const struct option {
                        "JSON reader: the one in use, or the reference", "fast reference"},
     [RS_OPT_RECEIVED] = {"received", INSTANT, RS_GROUP_EXPLAIN, "", "INSTANT",
                          "when the message was published (default: now)"},
-    [RS_OPT_ALL] = {"all", FLAG, RS_GROUP_TIMELINE, "", NULL,
-                    "show superseded and no longer reported events too"},
+    [RS_OPT_ALL] = {"all", FLAG, RS_GROUP_TIMELINE, "", NULL, "show superseded and no longer reported events too"},
     [RS_OPT_AS_OF] = {"as-of", INSTANT, RS_GROUP_TIMELINE, "", "INSTANT", "as it was known at that instant"},
     [RS_OPT_CARRIER] = {"carrier", TEXT, RS_GROUP_TIMELINE, "", "ID",
                         "the carrier's parcel, where several have the number"},
@@ -118,7 +114,7 @@ struct rs_options {
 
 static bool choice_ok(const char *choices, const char *word)
 {
-    size_t n = strlen(word);
+    size_t n = strchr(word, ' ') ? 0 : strlen(word);
     for (const char *p = choices; n && (p = strstr(p, word)); p += n) {
         if ((p == choices || p[-1] == ' ') && (p[n] == ' ' || !p[n])) return true;
     }
@@ -158,9 +154,7 @@ static bool read_number(const struct option *o, const char *text, int64_t *ret)
     case DURATION: return read_duration(text, ret) && *ret >= o->min && *ret <= o->max;
     case BYTES: return read_bytes(text, ret) && *ret >= o->min && *ret <= o->max;
     case INSTANT: return rs_time_parse(rs_str_of(text), ret);
-    default:
-        *ret = strtoll(text, &end, 10);
-        return end != text && !*end && *ret >= o->min && *ret <= o->max;
+    default: *ret = strtoll(text, &end, 10); return end != text && !*end && *ret >= o->min && *ret <= o->max;
     }
 }
 
@@ -172,17 +166,16 @@ static int refuse(const struct option *o, const char *text, const char *where, s
                        text, (long long)(o->min / 1000), (long long)(o->max / RS_SECOND_US));
     case INSTANT:
         return rs_fail(diag, RS_E_USAGE, "%s: \"%s\" is no ISO 8601 instant, such as 2026-11-23T08:00Z", where, text);
-    case CHOICE:
-        return rs_fail(diag, RS_E_USAGE, "%s: \"%s\" is none of: %s", where, text, o->choices);
+    case CHOICE: return rs_fail(diag, RS_E_USAGE, "%s: \"%s\" is none of: %s", where, text, o->choices);
     default:
-        return rs_fail(diag, RS_E_USAGE, "%s: \"%s\" is no number from %lld to %lld", where, text,
-                       (long long)o->min, (long long)o->max);
+        return rs_fail(diag, RS_E_USAGE, "%s: \"%s\" is no number from %lld to %lld", where, text, (long long)o->min,
+                       (long long)o->max);
     }
 }
 
 /* A lower origin never overrides a higher one; a list collects within one. */
-static int set(struct rs_options *options, int id, const char *text, enum rs_option_origin origin,
-               const char *where, struct rs_diag *diag)
+static int set(struct rs_options *options, int id, const char *text, enum rs_option_origin origin, const char *where,
+               struct rs_diag *diag)
 {
     const struct option *o = &table[id];
     struct value *v = &options->value[id];
@@ -194,7 +187,7 @@ static int set(struct rs_options *options, int id, const char *text, enum rs_opt
         number = on;
     } else if (o->type == CHOICE) {
         if (!choice_ok(o->choices, text)) return refuse(o, text, where, diag);
-    } else if (o->type != TEXT && o->type != LIST && *text && !read_number(o, text, &number)) {
+    } else if (o->type != TEXT && o->type != LIST && (*text || *o->fallback) && !read_number(o, text, &number)) {
         return refuse(o, text, where, diag);
     }
     if (origin < v->origin) return RS_OK;
@@ -220,8 +213,7 @@ static int unknown(const struct rs_options *options, struct rs_str name, const c
 {
     struct rs_str near = rs_strmap_nearest(&options->by_name, name);
     if (!near.n) return rs_fail(diag, err, "%s: unknown option \"%.*s\"", where, RS_FMT(name));
-    return rs_fail(diag, err, "%s: unknown option \"%.*s\"; did you mean \"%.*s\"?", where, RS_FMT(name),
-                   RS_FMT(near));
+    return rs_fail(diag, err, "%s: unknown option \"%.*s\"; did you mean \"%.*s\"?", where, RS_FMT(name), RS_FMT(near));
 }
 
 static int read_line(struct rs_options *options, const char *file, int number, char *line, struct rs_diag *diag)
@@ -233,8 +225,7 @@ static int read_line(struct rs_options *options, const char *file, int number, c
     const char *equals = memchr(text.p, '=', text.n);
     if (!equals) return rs_fail(diag, RS_E_CONFIG, "%s: expected key = value", where);
     struct rs_str key = rs_str_trim((struct rs_str){text.p, (uint32_t)(equals - text.p)});
-    struct rs_str value =
-        rs_str_trim((struct rs_str){equals + 1, (uint32_t)(text.p + text.n - equals - 1)});
+    struct rs_str value = rs_str_trim((struct rs_str){equals + 1, (uint32_t)(text.p + text.n - equals - 1)});
     uint32_t id = rs_strmap_get(&options->by_name, key);
     if (id == RS_STRMAP_NONE) return unknown(options, key, where, RS_E_CONFIG, diag);
     char copy[LINE_ROOM];
@@ -280,7 +271,9 @@ static int read_environment(struct rs_options *options, struct rs_diag *diag)
             continue;
         }
         char copy[LINE_ROOM];
-        snprintf(copy, sizeof copy, "%s", text);
+        size_t length = strlen(text);
+        if (length >= sizeof copy) return rs_fail(diag, RS_E_USAGE, "%s: too long", name);
+        memcpy(copy, text, length + 1);
         char *rest;
         for (char *word = strtok_r(copy, " \t\n", &rest); word; word = strtok_r(NULL, " \t\n", &rest)) {
             int err = set(options, id, word, RS_FROM_ENVIRONMENT, name, diag);
@@ -290,14 +283,65 @@ static int read_environment(struct rs_options *options, struct rs_diag *diag)
     return RS_OK;
 }
 
-/* A password in argv is there for every user of the machine to read. */
-static bool holds_password(const char *text)
+static bool is_blank(char c)
 {
-    if (strcasestr(text, "password=") || strcasestr(text, "password =")) return true;
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* Whether the word before `equals`, with blanks between, names a secret. */
+static bool names_secret(const char *text, const char *equals)
+{
+    static const char *const words[] = {"password", "secret", "passphrase", "key.pem"};
+    const char *end = equals;
+    while (end > text && is_blank(end[-1])) end--;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        size_t n = strlen(words[i]);
+        if ((size_t)(end - text) >= n && !strncasecmp(end - n, words[i], n)) return true;
+    }
+    return false;
+}
+
+/* librdkafka's names have dots, and its values take the rest of the text. */
+static bool has_dotted_name(const char *text, const char *equals)
+{
+    const char *p = equals;
+    while (p > text && !is_blank(p[-1]) && p[-1] != '&' && p[-1] != '?') {
+        if (*--p == '.') return true;
+    }
+    return false;
+}
+
+/* Behind the value at p, which libpq ends at a blank, or in a URI at &, unless
+ * it is quoted or escaped. */
+static const char *behind_value(const char *text, const char *equals, const char *p)
+{
+    if (has_dotted_name(text, equals)) return p + strlen(p);
+    bool quoted = *p == '\'';
+    if (quoted) p++;
+    while (*p && (quoted ? *p != '\'' : !is_blank(*p) && *p != '&')) p += *p == '\\' && p[1] ? 2 : 1;
+    return quoted && *p ? p + 1 : p;
+}
+
+/* The password of a URI lies between the colon and the @; false if it has none. */
+static bool find_uri_password(const char *text, const char **ret_from, const char **ret_to)
+{
     const char *scheme = strstr(text, "://");
     const char *at = scheme ? strchr(scheme, '@') : NULL;
     const char *colon = scheme ? strchr(scheme + 3, ':') : NULL;
-    return at && colon && colon < at;
+    if (!at || !colon || colon > at) return false;
+    *ret_from = colon + 1;
+    *ret_to = at;
+    return true;
+}
+
+/* A password in argv is there for every user of the machine to read. */
+static bool holds_password(const char *text)
+{
+    const char *from, *to;
+    for (const char *equals = text; (equals = strchr(equals, '=')); equals++) {
+        if (names_secret(text, equals)) return true;
+    }
+    return find_uri_password(text, &from, &to);
 }
 
 static int set_flag(struct rs_options *options, unsigned groups, int id, const char *text, struct rs_diag *diag)
@@ -309,7 +353,8 @@ static int set_flag(struct rs_options *options, unsigned groups, int id, const c
     }
     if (table[id].secret && holds_password(text)) {
         rs_fail(diag, RS_E_USAGE, "%s: a password on the command line can be read by every user", where);
-        return rs_fail_next(diag, "put it into a file of mode 0600 (PGPASSFILE, a service file, --config) or the environment");
+        return rs_fail_next(
+            diag, "put it into a file of mode 0600 (PGPASSFILE, a service file, --config) or the environment");
     }
     return set(options, id, text, RS_FROM_FLAG, where, diag);
 }
@@ -391,8 +436,14 @@ int rs_options_read(struct rs_options *options, unsigned groups, int argc, char 
 
 /* ---- reading ---------------------------------------------------------------------- */
 
-bool rs_options_help(const struct rs_options *options) { return options->help; }
-int rs_options_argc(const struct rs_options *options) { return options->argc; }
+bool rs_options_help(const struct rs_options *options)
+{
+    return options->help;
+}
+int rs_options_argc(const struct rs_options *options)
+{
+    return options->argc;
+}
 
 const char *rs_options_arg(const struct rs_options *options, int i)
 {
@@ -470,9 +521,8 @@ void rs_options_print_reference(FILE *out)
           out);
     for (int id = 0; id < RS_OPT__COUNT; id++) {
         const struct option *o = &table[id];
-        fprintf(out, "| `--%s%s%s` | %s | %s%s%s | ", o->name, o->argument ? " " : "",
-                o->argument ? o->argument : "", type_name(o->type), *o->fallback ? "`" : "", o->fallback,
-                *o->fallback ? "`" : "");
+        fprintf(out, "| `--%s%s%s` | %s | %s%s%s | ", o->name, o->argument ? " " : "", o->argument ? o->argument : "",
+                type_name(o->type), *o->fallback ? "`" : "", o->fallback, *o->fallback ? "`" : "");
         if (o->choices) {
             fputs(o->choices, out);
         } else if (o->type == DURATION) {
@@ -506,32 +556,21 @@ void rs_options_print_effective(const struct rs_options *options, FILE *out, uns
     }
 }
 
-/* Masks the word behind any "password=" or "secret=" and between the colon and
- * the @ of a URI. */
 void rs_mask_secrets(const char *text, struct rs_buf *out)
 {
-    const char *scheme = strstr(text, "://");
-    const char *at = scheme ? strchr(scheme, '@') : NULL;
-    const char *colon = scheme ? strchr(scheme + 3, ':') : NULL;
+    const char *start = text, *from = NULL, *to = NULL;
+    find_uri_password(text, &from, &to);
     while (*text) {
-        if (colon && at && colon < at && text == colon + 1) {
+        if (text == from) {
             rs_buf_puts(out, RS_LIT("***"));
-            text = at;
+            text = to;
             continue;
         }
-        const char *equals = text[0] == '=' ? text : NULL;
+        const char *equals = *text == '=' && names_secret(start, text) ? text : NULL;
         rs_buf_putc(out, *text++);
         if (!equals) continue;
-        const char *const words[] = {"password", "secret", "key.pem", "passphrase"};
-        for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-            size_t n = strlen(words[i]);
-            if (out->n <= n || strncasecmp(out->p + out->n - n - 1, words[i], n)) continue;
-            rs_buf_puts(out, RS_LIT("***"));
-            bool quoted = *text == '\'';
-            if (quoted) text++;
-            while (*text && (quoted ? *text != '\'' : *text != ' ' && *text != '&')) text++;
-            if (quoted && *text) text++;
-            break;
-        }
+        while (is_blank(*text)) rs_buf_putc(out, *text++);
+        rs_buf_puts(out, RS_LIT("***"));
+        text = behind_value(start, equals, text);
     }
 }

@@ -4,6 +4,11 @@
 
 #include "rastro/error.h"
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ /* what gcc says of itself */
+#endif
+#endif
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
 #define POISON(p, n) ASAN_POISON_MEMORY_REGION(p, n)
@@ -53,8 +58,7 @@ static void add_chunk(struct rs_arena *arena, size_t at, size_t cap)
         arena->room = arena->room ? arena->room * 2 : 8;
         arena->chunks = rs_realloc(arena->chunks, arena->room * sizeof *arena->chunks);
     }
-    memmove(arena->chunks + at + 1, arena->chunks + at,
-            (arena->count - at) * sizeof *arena->chunks);
+    memmove(arena->chunks + at + 1, arena->chunks + at, (arena->count - at) * sizeof *arena->chunks);
     arena->chunks[at] = (struct chunk){rs_malloc(cap), cap};
     POISON(arena->chunks[at].p, cap);
     arena->count++;

@@ -28,6 +28,13 @@ struct rs_str rs_str_trim(struct rs_str s)
     return s;
 }
 
+struct rs_str rs_str_cut(struct rs_str s, uint32_t max)
+{
+    if (s.n <= max) return s;
+    while (max && ((unsigned char)s.p[max] & 0xc0) == 0x80) max--;
+    return (struct rs_str){s.p, max};
+}
+
 /* One row of the Levenshtein table at a time; names are short. */
 unsigned rs_str_distance(struct rs_str a, struct rs_str b, unsigned limit)
 {
@@ -64,6 +71,7 @@ void rs_buf_reserve(struct rs_buf *buf, size_t more)
     if (need < more || need > max) rs_oom();
     size_t cap = buf->cap ? buf->cap : 256;
     while (cap < need) cap *= 2;
+    if (cap > max) cap = max;
     buf->p = rs_realloc(buf->p, cap);
     buf->cap = cap;
 }

@@ -51,8 +51,15 @@ void rs_batch_reach(struct rs_batch *batch, struct rs_partition *partition, int6
     part->ended = ended;
 }
 
-void rs_batch_add(struct rs_batch *batch, struct rs_partition *partition, int64_t offset,
-                  struct rs_str value, const struct rs_message *message)
+static uint32_t events_of(const struct rs_message *message)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < message->report_count; i++) n += message->report[i].event_count;
+    return n;
+}
+
+void rs_batch_add(struct rs_batch *batch, struct rs_partition *partition, int64_t offset, struct rs_str value,
+                  const struct rs_message *message)
 {
     if (batch->count == batch->room) {
         batch->room = batch->room ? batch->room * 2 : 1024;
@@ -60,7 +67,7 @@ void rs_batch_add(struct rs_batch *batch, struct rs_partition *partition, int64_
     }
     batch->message[batch->count++] = (struct rs_batch_message){
         .message = *message, .value = value, .offset = offset, .part = part_of(batch, partition)};
-    for (uint32_t i = 0; i < message->report_count; i++) batch->events += message->report[i].event_count;
+    batch->events += events_of(message);
     rs_batch_reach(batch, partition, offset + 1, false);
 }
 
@@ -72,11 +79,15 @@ void rs_batch_drop(struct rs_batch *batch, const struct rs_partition *partition)
     uint32_t kept = 0;
     for (uint32_t i = 0; i < batch->count; i++) {
         struct rs_batch_message *m = &batch->message[i];
-        if (m->part == part) continue;
+        if (m->part == part) {
+            batch->events -= events_of(&m->message);
+            continue;
+        }
         if (m->part > part) m->part--;
         batch->message[kept++] = *m;
     }
     batch->count = kept;
+    batch->ends -= batch->part[part].ended;
     memmove(&batch->part[part], &batch->part[part + 1], (batch->part_count - part - 1) * sizeof *batch->part);
     batch->part_count--;
 }

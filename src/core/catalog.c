@@ -32,8 +32,8 @@ static uint32_t children(const struct rs_json *json, uint32_t at)
 }
 
 /* Opens a file of one object with one list or map under `key`. */
-static int open_list(struct rs_reader *reader, const char *file, struct rs_str text,
-                     struct rs_arena *arena, const char *key, uint32_t *ret, struct rs_diag *diag)
+static int open_list(struct rs_reader *reader, const char *file, struct rs_str text, struct rs_arena *arena,
+                     const char *key, uint32_t *ret, struct rs_diag *diag)
 {
     int err = rs_reader_open(reader, file, text, arena, diag);
     if (err) return err;
@@ -82,8 +82,7 @@ static int read_status(struct rs_reader *reader, struct rs_catalog *catalog, uin
     return RS_OK;
 }
 
-int rs_catalog_read_statuses(struct rs_catalog *catalog, const char *file, struct rs_str text,
-                             struct rs_diag *diag)
+int rs_catalog_read_statuses(struct rs_catalog *catalog, const char *file, struct rs_str text, struct rs_diag *diag)
 {
     struct rs_reader reader;
     uint32_t list;
@@ -121,8 +120,8 @@ static uint32_t joint(char *out, struct rs_str a, struct rs_str b)
     return a.n + b.n + 1;
 }
 
-static int add_alias(struct rs_reader *reader, struct rs_catalog *catalog, uint32_t at,
-                     struct rs_str source, uint32_t carrier)
+static int add_alias(struct rs_reader *reader, struct rs_catalog *catalog, uint32_t at, struct rs_str source,
+                     uint32_t carrier)
 {
     struct rs_str alias;
     int err = rs_reader_string(reader, at, &alias);
@@ -175,8 +174,7 @@ static int read_carrier(struct rs_reader *reader, struct rs_catalog *catalog, ui
     return aliases ? read_aliases(reader, catalog, aliases, index) : RS_OK;
 }
 
-int rs_catalog_read_carriers(struct rs_catalog *catalog, const char *file, struct rs_str text,
-                             struct rs_diag *diag)
+int rs_catalog_read_carriers(struct rs_catalog *catalog, const char *file, struct rs_str text, struct rs_diag *diag)
 {
     struct rs_reader reader;
     uint32_t list;
@@ -198,8 +196,7 @@ const struct rs_carrier *rs_carrier_named(const struct rs_catalog *catalog, stru
     return i == RS_STRMAP_NONE ? NULL : &catalog->carrier[i];
 }
 
-const struct rs_carrier *rs_carrier_of(const struct rs_catalog *catalog, struct rs_str source,
-                                       struct rs_str alias)
+const struct rs_carrier *rs_carrier_of(const struct rs_catalog *catalog, struct rs_str source, struct rs_str alias)
 {
     char key[KEY_MAX];
     struct rs_str joined = {key, joint(key, source, alias)};
@@ -219,8 +216,8 @@ static struct rs_str lower(struct rs_str word, char out[KEY_MAX])
     return (struct rs_str){out, word.n};
 }
 
-static int add_country_word(struct rs_reader *reader, struct rs_catalog *catalog, uint32_t at,
-                            struct rs_str word, uint32_t country)
+static int add_country_word(struct rs_reader *reader, struct rs_catalog *catalog, uint32_t at, struct rs_str word,
+                            uint32_t country)
 {
     char key[KEY_MAX];
     struct rs_str lowered = rs_arena_str(catalog->arena, lower(word, key));
@@ -228,8 +225,7 @@ static int add_country_word(struct rs_reader *reader, struct rs_catalog *catalog
     return rs_reader_fail(reader, at, "\"%.*s\" names two countries", RS_FMT(word));
 }
 
-static int read_regions(struct rs_reader *reader, struct rs_catalog *catalog, uint32_t at,
-                        struct rs_str iso2)
+static int read_regions(struct rs_reader *reader, struct rs_catalog *catalog, uint32_t at, struct rs_str iso2)
 {
     const struct rs_json_node *node = reader->json.node;
     int err = rs_reader_map(reader, at);
@@ -265,8 +261,7 @@ static int read_country(struct rs_reader *reader, struct rs_catalog *catalog, ui
     return regions ? read_regions(reader, catalog, regions, country.iso2) : RS_OK;
 }
 
-int rs_catalog_read_countries(struct rs_catalog *catalog, const char *file, struct rs_str text,
-                              struct rs_diag *diag)
+int rs_catalog_read_countries(struct rs_catalog *catalog, const char *file, struct rs_str text, struct rs_diag *diag)
 {
     struct rs_reader reader;
     uint32_t list;
@@ -291,8 +286,7 @@ const struct rs_country *rs_country_of(const struct rs_catalog *catalog, struct 
     return i == RS_STRMAP_NONE ? NULL : &catalog->country[i];
 }
 
-struct rs_str rs_zone_of_place(const struct rs_catalog *catalog, const struct rs_country *country,
-                               struct rs_str region)
+struct rs_str rs_zone_of_place(const struct rs_catalog *catalog, const struct rs_country *country, struct rs_str region)
 {
     char key[KEY_MAX];
     struct rs_str joined = {key, joint(key, country->iso2, region)};

@@ -6,8 +6,7 @@
 #include "keys.h"
 
 struct rs_decoder *rs_decoder_new(const struct rs_catalog *catalog, struct rs_zones *zones,
-                                  const struct rs_profiles *profiles,
-                                  const struct rs_decoder_options *options)
+                                  const struct rs_profiles *profiles, const struct rs_decoder_options *options)
 {
     struct rs_decoder *d = rs_calloc(1, sizeof *d);
     d->catalog = catalog;
@@ -37,12 +36,12 @@ const struct rs_json *rs_decoder_json(const struct rs_decoder *d)
 /* ---- scratch lists --------------------------------------------------------------- */
 
 /* Makes room for one more element of a scratch list. */
-#define GROW(list, n, room)                                          \
-    do {                                                             \
-        if ((n) == (room)) {                                         \
-            (room) = (room) ? (room)*2 : 64;                         \
-            (list) = rs_realloc((list), (room) * sizeof *(list));    \
-        }                                                            \
+#define GROW(list, n, room)                                       \
+    do {                                                          \
+        if ((n) == (room)) {                                      \
+            (room) = (room) ? (room)*2 : 64;                      \
+            (list) = rs_realloc((list), (room) * sizeof *(list)); \
+        }                                                         \
     } while (0)
 
 static bool keep_node(void *self, uint32_t node)
@@ -180,9 +179,8 @@ struct rs_str rs_foreign_issuer(struct rs_decoder *d, struct rs_str source, stru
     return rs_say(d, "%.*s:%.*s", RS_FMT(source), RS_FMT(fit ? alias : RS_LIT("?")));
 }
 
-static struct rs_str issuer_of(struct rs_decoder *d, const struct rs_match *block,
-                               const struct rs_carrier_rule *rule, const struct rs_carrier **ret_carrier,
-                               uint32_t *ret_node)
+static struct rs_str issuer_of(struct rs_decoder *d, const struct rs_match *block, const struct rs_carrier_rule *rule,
+                               const struct rs_carrier **ret_carrier, uint32_t *ret_node)
 {
     if (rule->is.n) {
         *ret_carrier = rs_carrier_named(d->catalog, rule->is);
@@ -201,9 +199,9 @@ static bool read_parcel_key(struct rs_decoder *d, const struct rs_match *block, 
     struct rs_str word = rs_word(d, block, &p->number, &trace->number);
     struct rs_str number = rs_clean_number(d, word);
     if (!number.n) {
-        struct rs_str reason = !word.n ? RS_LIT("number: missing")
-                                       : rs_say(d, "number: '%.*s' is no tracking number",
-                                                (int)(word.n < 80 ? word.n : 80), word.p);
+        struct rs_str reason = !word.n
+                                   ? RS_LIT("number: missing")
+                                   : rs_say(d, "number: '%.*s' is no tracking number", RS_FMT(rs_str_cut(word, 80)));
         reject(d, report->node, reason);
         return false;
     }
@@ -215,7 +213,10 @@ static bool read_parcel_key(struct rs_decoder *d, const struct rs_match *block, 
     report->unknown_carrier = !carrier;
     uint16_t marks = 0;
     report->parcel.discriminator = rs_word_kept(d, block, &p->discriminator, &marks, NULL);
-    return true;
+    if (report->parcel.discriminator.n <= RS_ID_MAX) return true;
+    reject(d, report->node, rs_say(d, "discriminator: longer than %d bytes", RS_ID_MAX));
+    report->parcel = (struct rs_parcel_key){0};
+    return false;
 }
 
 /* A time about the parcel; what no one can mean is not told. */
@@ -249,8 +250,8 @@ static void read_facts(struct rs_decoder *d, const struct rs_match *block, struc
     facts->estimated = read_period(d, block, &rule->estimated);
     facts->signed_us = read_fact_time(d, block, &rule->signed_at, false);
     facts->any = facts->origin.country.n || facts->origin.city.n || facts->destination.country.n ||
-                 facts->destination.city.n || facts->destination.name.n || facts->service.n ||
-                 facts->order.n || facts->signed_by.n || facts->signed_us != RS_INSTANT_NONE ||
+                 facts->destination.city.n || facts->destination.name.n || facts->service.n || facts->order.n ||
+                 facts->signed_by.n || facts->signed_us != RS_INSTANT_NONE ||
                  facts->promised.from_us != RS_INSTANT_NONE || facts->promised.to_us != RS_INSTANT_NONE ||
                  facts->estimated.from_us != RS_INSTANT_NONE || facts->estimated.to_us != RS_INSTANT_NONE;
     if (facts->any) facts->key = rs_facts_key(facts);
@@ -338,8 +339,7 @@ static void read_report(struct rs_decoder *d, struct rs_report *report)
     report->snapshot = d->shape->full;
     d->rejects_n = 0;
     if (block.repeated) {
-        reject(d, report->node,
-               rs_say(d, "key \"%.*s\" is there twice", RS_FMT(d->json.node[block.repeated].key)));
+        reject(d, report->node, rs_say(d, "key \"%.*s\" is there twice", RS_FMT(d->json.node[block.repeated].key)));
     } else if (read_parcel_key(d, &block, report)) {
         read_events(d, report);
         set_order(d, &block, report);
@@ -368,8 +368,7 @@ static bool name_source(struct rs_decoder *d, struct rs_message *message)
     if (d->profile->feed.n) {
         struct rs_str feed = rs_word(d, &d->root, &d->profile->feed, NULL);
         if (feed.n && !rs_source_name_ok(feed)) {
-            quarantine(message, rs_say(d, "feed: '%.*s' is not of a-z, 0-9 and -",
-                                       (int)(feed.n < 60 ? feed.n : 60), feed.p));
+            quarantine(message, rs_say(d, "feed: '%.*s' is not of a-z, 0-9 and -", RS_FMT(rs_str_cut(feed, 60))));
             return false;
         }
         if (feed.n) d->source = rs_say(d, "%.*s/%.*s", RS_FMT(d->profile->source), RS_FMT(feed));
@@ -423,8 +422,7 @@ static void read_tracking(struct rs_decoder *d, struct rs_message *message)
     read_reports(d, message);
 }
 
-void rs_decode(struct rs_decoder *d, const struct rs_record *record, struct rs_arena *arena,
-               struct rs_message *ret)
+void rs_decode(struct rs_decoder *d, const struct rs_record *record, struct rs_arena *arena, struct rs_message *ret)
 {
     d->record = record;
     d->arena = arena;

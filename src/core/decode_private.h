@@ -51,16 +51,15 @@ bool rs_recognise(struct rs_decoder *d, struct rs_str *ret_reason);
 /* ---- words.c ---- */
 
 /* The rule's word in the block, missing spellings unified to empty. */
-struct rs_str rs_word(const struct rs_decoder *d, const struct rs_match *block,
-                      const struct rs_word_rule *rule, uint32_t *ret_node);
+struct rs_str rs_word(const struct rs_decoder *d, const struct rs_match *block, const struct rs_word_rule *rule,
+                      uint32_t *ret_node);
 
 /* The same, fit to be stored: no NUL, at most RS_WORD_MAX bytes; adds marks. */
-struct rs_str rs_word_kept(const struct rs_decoder *d, const struct rs_match *block,
-                           const struct rs_word_rule *rule, uint16_t *marks, uint32_t *ret_node);
+struct rs_str rs_word_kept(const struct rs_decoder *d, const struct rs_match *block, const struct rs_word_rule *rule,
+                           uint16_t *marks, uint32_t *ret_node);
 
 struct rs_place rs_read_place(const struct rs_decoder *d, const struct rs_match *block,
-                              const struct rs_place_rule *rule, uint16_t *marks,
-                              struct rs_event_trace *trace);
+                              const struct rs_place_rule *rule, uint16_t *marks, struct rs_event_trace *trace);
 
 struct rs_instant {
     int64_t us;
@@ -80,8 +79,7 @@ enum rs_time_outcome rs_read_time(const struct rs_decoder *d, const struct rs_ma
                                   struct rs_event_trace *trace);
 
 /* Formatted text in the message's arena. */
-struct rs_str rs_say(const struct rs_decoder *d, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
+struct rs_str rs_say(const struct rs_decoder *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* ---- normalise.c ---- */
 
@@ -98,8 +96,8 @@ bool rs_normalise(struct rs_decoder *d, uint32_t node, struct rs_event *ret, str
 
 /* The status block as an event, when its stage is not that of the newest scan;
  * false when there is none to add. */
-bool rs_normalise_status(struct rs_decoder *d, const struct rs_match *parcel,
-                         const struct rs_report *report, struct rs_event *ret);
+bool rs_normalise_status(struct rs_decoder *d, const struct rs_match *parcel, const struct rs_report *report,
+                         struct rs_event *ret);
 
 /* ---- shipment.c ---- */
 

@@ -2,8 +2,7 @@
 
 /* The order of design, "Identity and time": instant, source, sequence, stage
  * rank, fp. */
-int rs_event_cmp(const struct rs_event *a, struct rs_str a_source, const struct rs_event *b,
-                 struct rs_str b_source)
+int rs_event_cmp(const struct rs_event *a, struct rs_str a_source, const struct rs_event *b, struct rs_str b_source)
 {
     if (a->instant_us != b->instant_us) return a->instant_us < b->instant_us ? -1 : 1;
     int order = rs_str_cmp(a_source, b_source);

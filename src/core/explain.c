@@ -4,20 +4,13 @@
 
 #include "decode_private.h"
 
-/* At most 80 bytes, and no half of a character. */
-static struct rs_str shortened(struct rs_str s)
-{
-    if (s.n <= 80) return s;
-    s.n = 80;
-    while (((unsigned char)s.p[s.n] & 0xc0) == 0x80) s.n--;
-    return s;
-}
+#define SHOWN_MAX 80
 
 static void put_node(const struct rs_decoder *d, uint32_t node, struct rs_buf *buf)
 {
     rs_json_path(&d->json, node, buf);
     rs_buf_putc(buf, ' ');
-    rs_buf_puts(buf, shortened(rs_json_raw(&d->json, node)));
+    rs_buf_puts(buf, rs_str_cut(rs_json_raw(&d->json, node), SHOWN_MAX));
 }
 
 void rs_explain_source(const struct rs_decoder *d, struct rs_buf *buf)
@@ -58,7 +51,7 @@ void rs_explain_time(const struct rs_decoder *d, const struct rs_event *event, s
         /* Joined from several fields, of which the first is named. */
         rs_json_path(&d->json, trace->time, buf);
         rs_buf_putc(buf, ' ');
-        rs_json_quote(buf, shortened(event->time));
+        rs_json_quote(buf, rs_str_cut(event->time, SHOWN_MAX));
     }
     if (trace->zone) {
         rs_buf_puts(buf, RS_LIT(" + "));
@@ -148,7 +141,6 @@ static void each_ignored(const struct rs_decoder *d, const struct rs_path *path,
         rs_path_each(d->shape->parcel, &d->json, 0, in_parcel, &each);
     }
 }
-
 
 /* Which nodes the profile has something to say about. */
 struct reading {
@@ -281,7 +273,7 @@ static bool has_word(const struct rs_buf *buf, size_t from, struct rs_str word)
     for (size_t i = from; i + word.n <= buf->n; i++) {
         bool starts = i == from || buf->p[i - 1] == ' ';
         bool ends = i + word.n == buf->n || buf->p[i + word.n] == ' ';
-        if (starts && ends && memcmp(buf->p + i, word.p, word.n) == 0) return true;
+        if (starts && ends && rs_str_eq((struct rs_str){buf->p + i, word.n}, word)) return true;
     }
     return false;
 }

@@ -84,8 +84,7 @@ static void put_place(struct rs_material *m, const struct rs_place *place)
     rs_material_folded(m, place->name);
 }
 
-struct rs_key rs_fp_of_scan(struct rs_str source, const struct rs_event *event,
-                            enum rs_identity identity)
+struct rs_key rs_fp_of_scan(struct rs_str source, const struct rs_event *event, enum rs_identity identity)
 {
     bool code = event->code.n && (identity != RS_IDENTITY_TEXT || !event->text.n);
     bool text = event->text.n && (identity != RS_IDENTITY_CODE || !event->code.n);
@@ -118,8 +117,8 @@ struct rs_key rs_fp_of_reported(struct rs_str source, int64_t anchor_us, const s
     return rs_material_key(&m);
 }
 
-struct rs_key rs_said_of(struct rs_str source, const struct rs_event *event,
-                         const struct rs_str *context, uint32_t context_n)
+struct rs_key rs_said_of(struct rs_str source, const struct rs_event *event, const struct rs_str *context,
+                         uint32_t context_n)
 {
     struct rs_material m;
     rs_material_open(&m, 'S');

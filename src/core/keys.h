@@ -28,15 +28,14 @@ struct rs_key rs_material_key(const struct rs_material *m);
 enum rs_identity { RS_IDENTITY_CODE, RS_IDENTITY_TEXT, RS_IDENTITY_BOTH };
 
 /* fp: source, instant, code or text, place. */
-struct rs_key rs_fp_of_scan(struct rs_str source, const struct rs_event *event,
-                            enum rs_identity identity);
+struct rs_key rs_fp_of_scan(struct rs_str source, const struct rs_event *event, enum rs_identity identity);
 /* fp where the profile trusts the source's own event id. */
 struct rs_key rs_fp_of_id(struct rs_str source, struct rs_str id);
 /* fp of a status without a scan: source, anchor instant, code or text. */
 struct rs_key rs_fp_of_reported(struct rs_str source, int64_t anchor_us, const struct rs_event *event);
 /* said: the source's own words and the profile's declared context. */
-struct rs_key rs_said_of(struct rs_str source, const struct rs_event *event,
-                         const struct rs_str *context, uint32_t context_n);
+struct rs_key rs_said_of(struct rs_str source, const struct rs_event *event, const struct rs_str *context,
+                         uint32_t context_n);
 
 struct rs_key rs_facts_key(const struct rs_facts *facts);
 

@@ -33,14 +33,9 @@ static bool read_instant(struct rs_decoder *d, const struct rs_match *block, str
 {
     struct rs_instant instant;
     switch (rs_read_time(d, block, &d->profile->time, &instant, event->trace)) {
-    case RS_TIME_MISSING:
-        *ret_reason = RS_LIT("time: missing");
-        return false;
-    case RS_TIME_BAD:
-        *ret_reason = rs_say(d, "time: '%.*s' is no date", RS_FMT(instant.time));
-        return false;
-    default:
-        break;
+    case RS_TIME_MISSING: *ret_reason = RS_LIT("time: missing"); return false;
+    case RS_TIME_BAD: *ret_reason = rs_say(d, "time: '%.*s' is no date", RS_FMT(instant.time)); return false;
+    default: break;
     }
     if (!rs_in_range(d, instant.us)) {
         *ret_reason = rs_say(d, "time: '%.*s' is out of range", RS_FMT(instant.time));
@@ -177,8 +172,8 @@ static const struct rs_status *status_of(const struct rs_decoder *d, struct rs_s
 /* The instant is the message's update time; without one, the newest scan's,
  * behind which it is then ordered; without a scan either, Kafka's.  The key is
  * made of the first two only, so that a retried message makes no second row. */
-bool rs_normalise_status(struct rs_decoder *d, const struct rs_match *parcel,
-                         const struct rs_report *report, struct rs_event *ret)
+bool rs_normalise_status(struct rs_decoder *d, const struct rs_match *parcel, const struct rs_report *report,
+                         struct rs_event *ret)
 {
     const struct rs_profile *p = d->profile;
     struct rs_event event = {.kind = RS_EVENT_REPORTED, .node = report->node, .precision = RS_PRECISION_SECOND};

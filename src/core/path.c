@@ -106,8 +106,8 @@ static bool read_bracket(struct scan *s, struct rs_step *step)
     return take(s, "]") || fail(s, "expected ]");
 }
 
-bool rs_path_parse(struct rs_arena *arena, struct rs_str text, struct rs_path *ret,
-                   const char **ret_why, uint32_t *ret_at)
+bool rs_path_parse(struct rs_arena *arena, struct rs_str text, struct rs_path *ret, const char **ret_why,
+                   uint32_t *ret_at)
 {
     struct scan s = {.start = text.p, .p = text.p, .end = text.p + text.n, .arena = arena};
     struct rs_path path = {.text = rs_arena_str(arena, text)};
@@ -163,8 +163,8 @@ static bool filter_passes(const struct rs_step *step, const struct rs_json_node 
 }
 
 /* Whether `step` selects child `c`, the index-th of its parent. */
-static bool selects(const struct rs_step *step, const struct rs_json_node *node, bool in_object,
-                    uint32_t c, uint32_t index)
+static bool selects(const struct rs_step *step, const struct rs_json_node *node, bool in_object, uint32_t c,
+                    uint32_t index)
 {
     switch (step->kind) {
     case RS_STEP_NAME: return in_object && rs_str_eq(node[c].key, step->name);
@@ -197,8 +197,7 @@ static bool each_from(const struct each *e, uint32_t depth, uint32_t at)
     return true;
 }
 
-void rs_path_each(const struct rs_path *path, const struct rs_json *json, uint32_t base,
-                  rs_path_cb *cb, void *self)
+void rs_path_each(const struct rs_path *path, const struct rs_json *json, uint32_t base, rs_path_cb *cb, void *self)
 {
     struct each e = {path, json, cb, self};
     each_from(&e, 0, path->from_root ? 0 : base);
@@ -215,8 +214,7 @@ static bool keep_first(void *self, uint32_t node)
     return false;
 }
 
-bool rs_path_first(const struct rs_path *path, const struct rs_json *json, uint32_t base,
-                   uint32_t *ret)
+bool rs_path_first(const struct rs_path *path, const struct rs_json *json, uint32_t base, uint32_t *ret)
 {
     struct first first = {0};
     rs_path_each(path, json, base, keep_first, &first);
@@ -329,8 +327,7 @@ static void walk_block(const struct walk *w, uint32_t t, uint32_t at)
     }
 }
 
-void rs_trie_match(const struct rs_trie *trie, const struct rs_json *json, uint32_t base,
-                   struct rs_match *ret)
+void rs_trie_match(const struct rs_trie *trie, const struct rs_json *json, uint32_t base, struct rs_match *ret)
 {
     memset(ret->slot, 0, trie->slots * sizeof *ret->slot);
     ret->repeated = ret->more_n = 0;

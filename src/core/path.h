@@ -41,18 +41,16 @@ struct rs_path {
 
 /* Strings are copied to `arena`.  On failure returns false with the reason and
  * the offset in `text` of what is wrong. */
-bool rs_path_parse(struct rs_arena *arena, struct rs_str text, struct rs_path *ret,
-                   const char **ret_why, uint32_t *ret_at);
+bool rs_path_parse(struct rs_arena *arena, struct rs_str text, struct rs_path *ret, const char **ret_why,
+                   uint32_t *ret_at);
 
 /* Calls back for each node that the path selects, in the text's order, until
  * the callback returns false.  For `each` paths, run once a message. */
 typedef bool rs_path_cb(void *self, uint32_t node);
-void rs_path_each(const struct rs_path *path, const struct rs_json *json, uint32_t base,
-                  rs_path_cb *cb, void *self);
+void rs_path_each(const struct rs_path *path, const struct rs_json *json, uint32_t base, rs_path_cb *cb, void *self);
 
 /* The first node that the path selects; false when there is none. */
-bool rs_path_first(const struct rs_path *path, const struct rs_json *json, uint32_t base,
-                   uint32_t *ret);
+bool rs_path_first(const struct rs_path *path, const struct rs_json *json, uint32_t base, uint32_t *ret);
 
 struct rs_trie {
     struct rs_trie_node *node;
@@ -78,7 +76,6 @@ struct rs_match {
 };
 
 /* Fills slots [0, trie->slots) from the block at `base`. */
-void rs_trie_match(const struct rs_trie *trie, const struct rs_json *json, uint32_t base,
-                   struct rs_match *ret);
+void rs_trie_match(const struct rs_trie *trie, const struct rs_json *json, uint32_t base, struct rs_match *ret);
 
 #endif

@@ -28,6 +28,7 @@ static int compile_condition(struct compile *c, uint32_t at, struct rs_condition
     if (!err) err = rs_reader_need(&c->r, at, "at", &where);
     if (!err) err = rs_reader_need(&c->r, at, "is", &is);
     if (!err) err = rs_reader_string(&c->r, is, &condition->is);
+    if (!err && !condition->is.n) err = rs_reader_fail(&c->r, is, "\"is\" is empty: a missing word has no shape");
     return err ? err : rs_compile_path(c, where, &condition->path);
 }
 
@@ -145,8 +146,7 @@ static int compile_identity_words(struct compile *c, uint32_t at)
 
 static int compile_event(struct compile *c, uint32_t at)
 {
-    static const char *const keys[] = {"code", "text",     "identity", "time",    "place",
-                                       "id",   "sequence", "context",  NULL};
+    static const char *const keys[] = {"code", "text", "identity", "time", "place", "id", "sequence", "context", NULL};
     uint32_t time;
     c->trie = &c->p->event;
     int err = rs_reader_object(&c->r, at, keys);
@@ -199,9 +199,10 @@ static int compile_zone_words(struct compile *c, uint32_t at)
     c->p->zones = rs_arena_get(c->p->arena, (n + 1) * sizeof *c->p->zones);
     RS_EACH_CHILD (&c->r.json, at, z) {
         struct rs_zone_rule rule;
+        /* A zone by path belongs to a time; here is no block that it could count from. */
+        if (node_at(c, z)->type != RS_JSON_STRING) return rs_reader_fail(&c->r, z, "expected an IANA zone");
         err = rs_compile_zone_rule(c, z, &rule);
         if (err) return err;
-        if (rule.kind != RS_ZONE_NAMED) return rs_reader_fail(&c->r, z, "expected an IANA zone");
         c->p->zones[c->p->zones_n] = rule.zone;
         rs_strmap_add(&c->p->zone_words, rs_arena_str(c->p->arena, node_at(c, z)->key), c->p->zones_n++);
     }
@@ -255,7 +256,7 @@ static int compile_version(struct compile *c, uint32_t at, uint32_t *ret)
 
 static int compile_identity(struct compile *c, uint32_t at)
 {
-    static const char *const keys[] = {"version", "missing", "zones", "countries", "shapes",
+    static const char *const keys[] = {"version", "missing", "zones",  "countries", "shapes",
                                        "parcel",  "event",   "status", NULL};
     uint32_t shapes, parcel, event = 0;
     int err = rs_reader_object(&c->r, at, keys);
@@ -351,8 +352,8 @@ static int compile_link(struct compile *c, uint32_t at)
 
 static int compile_facts(struct compile *c, uint32_t at)
 {
-    static const char *const keys[] = {"origin",   "destination", "service", "order",
-                                       "promised", "estimated",   "signed_by", "signed_at", NULL};
+    static const char *const keys[] = {"origin",    "destination", "service",   "order", "promised",
+                                       "estimated", "signed_by",   "signed_at", NULL};
     if (!at) return RS_OK;
     struct rs_facts_rule *facts = &c->p->facts;
     c->trie = &c->p->parcel;
@@ -471,8 +472,7 @@ static int compile_all(struct compile *c)
     if (!err) err = rs_reader_need(&c->r, 0, "source", &source);
     if (!err) err = rs_reader_string(&c->r, source, &p->source);
     if (!err && !rs_source_name_ok(p->source)) {
-        err = rs_reader_fail(&c->r, source, "a source's name is of a-z, 0-9 and -, at most %d",
-                             RS_SOURCE_NAME_MAX);
+        err = rs_reader_fail(&c->r, source, "a source's name is of a-z, 0-9 and -, at most %d", RS_SOURCE_NAME_MAX);
     }
     if (!err) err = rs_reader_string(&c->r, member(c, 0, "title"), &p->title);
     if (!err) err = compile_topics(c, member(c, 0, "topics"));
@@ -487,8 +487,8 @@ static int compile_all(struct compile *c)
     return err;
 }
 
-int rs_profile_compile(const struct rs_catalog *catalog, struct rs_zones *zones, const char *file,
-                       struct rs_str text, struct rs_profile **ret, struct rs_diag *diag)
+int rs_profile_compile(const struct rs_catalog *catalog, struct rs_zones *zones, const char *file, struct rs_str text,
+                       struct rs_profile **ret, struct rs_diag *diag)
 {
     struct rs_profile *p = rs_calloc(1, sizeof *p);
     p->arena = rs_arena_new(16 << 10);
@@ -515,22 +515,42 @@ void rs_profile_free(struct rs_profile *p)
     rs_trie_free(&p->parcel);
     rs_trie_free(&p->event);
     for (uint32_t i = 0; i < p->link_n; i++) rs_trie_free(&p->link[i].trie);
-    struct rs_strmap *maps[] = {&p->zone_words, &p->country_words, &p->codes,     &p->texts,
-                                &p->statuses,   &p->code_line,     &p->text_line, &p->status_line,
-                                &p->synthetic,  &p->planned_codes};
+    struct rs_strmap *maps[] = {&p->zone_words, &p->country_words, &p->codes,       &p->texts,     &p->statuses,
+                                &p->code_line,  &p->text_line,     &p->status_line, &p->synthetic, &p->planned_codes};
     for (size_t i = 0; i < sizeof maps / sizeof *maps; i++) rs_strmap_free(maps[i]);
     rs_arena_free(p->arena);
     free(p->file);
     free(p);
 }
 
-struct rs_str rs_profile_source(const struct rs_profile *p) { return p->source; }
-struct rs_str rs_profile_title(const struct rs_profile *p) { return p->title; }
-const char *rs_profile_file(const struct rs_profile *p) { return p->file; }
-uint32_t rs_profile_identity(const struct rs_profile *p) { return p->identity; }
-uint32_t rs_profile_meaning(const struct rs_profile *p) { return p->meaning; }
-struct rs_key rs_profile_identity_digest(const struct rs_profile *p) { return p->identity_digest; }
-struct rs_str rs_profile_example(const struct rs_profile *p) { return p->example; }
+struct rs_str rs_profile_source(const struct rs_profile *p)
+{
+    return p->source;
+}
+struct rs_str rs_profile_title(const struct rs_profile *p)
+{
+    return p->title;
+}
+const char *rs_profile_file(const struct rs_profile *p)
+{
+    return p->file;
+}
+uint32_t rs_profile_identity(const struct rs_profile *p)
+{
+    return p->identity;
+}
+uint32_t rs_profile_meaning(const struct rs_profile *p)
+{
+    return p->meaning;
+}
+struct rs_key rs_profile_identity_digest(const struct rs_profile *p)
+{
+    return p->identity_digest;
+}
+struct rs_str rs_profile_example(const struct rs_profile *p)
+{
+    return p->example;
+}
 
 int rs_profiles_add(struct rs_profiles *profiles, struct rs_profile *profile, struct rs_diag *diag)
 {
@@ -546,8 +566,7 @@ int rs_profiles_add(struct rs_profiles *profiles, struct rs_profile *profile, st
         if (order < 0) break;
     }
     profiles->profile = rs_realloc(profiles->profile, (profiles->count + 1) * sizeof *profiles->profile);
-    memmove(profiles->profile + at + 1, profiles->profile + at,
-            (profiles->count - at) * sizeof *profiles->profile);
+    memmove(profiles->profile + at + 1, profiles->profile + at, (profiles->count - at) * sizeof *profiles->profile);
     profiles->profile[at] = profile;
     profiles->count++;
     return RS_OK;

@@ -69,8 +69,8 @@ struct rs_period_rule {
 
 struct rs_condition {
     struct rs_path *path;
-    bool absent;       /* it must not be there */
-    struct rs_str is;  /* with .p: what it must equal */
+    bool absent;      /* it must not be there */
+    struct rs_str is; /* with .p: what it must equal */
 };
 
 struct rs_shape {
@@ -139,10 +139,10 @@ struct rs_profile {
     struct rs_place_rule place;
     struct rs_word_rule context[RS_CONTEXT_MAX];
     uint32_t context_n;
-    struct rs_strmap zone_words;           /* "CST" -> zones[i] */
+    struct rs_strmap zone_words; /* "CST" -> zones[i] */
     const struct rs_zone **zones;
     uint32_t zones_n;
-    struct rs_strmap country_words;        /* "Mainland China" -> catalog country */
+    struct rs_strmap country_words; /* "Mainland China" -> catalog country */
 
     /* status without a scan */
     struct rs_word_rule status_code, status_text;

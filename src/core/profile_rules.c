@@ -26,7 +26,7 @@ static int compile_slot(struct compile *c, uint32_t at, uint16_t *ret)
 {
     struct rs_path *path = NULL;
     int err = rs_compile_path(c, at, &path);
-    if (err) return err;
+    if (!path) return err;
     int slot = rs_trie_add(path->from_root ? &c->p->root : c->trie, path);
     if (slot < 0) return rs_reader_fail(&c->r, at, "more than %d paths in a block", RS_TRIE_SLOTS_MAX);
     *ret = (uint16_t)((uint32_t)slot | (path->from_root ? RS_SLOT_ROOT : 0));

@@ -6,6 +6,8 @@
 enum { CODEC_PLAIN, CODEC_LZ4, CODEC_DICTIONARY };
 
 #define VARINT_MAX 5
+/* A byte of an LZ4 block stands for no more than this. */
+#define LZ4_RATIO_MAX 255
 
 struct rs_raw_coder {
     LZ4_stream_t *stream;
@@ -34,6 +36,13 @@ static void put_varint(struct rs_buf *out, uint32_t v)
     rs_buf_putc(out, (char)v);
 }
 
+static int varint_length(uint32_t v)
+{
+    int n = 1;
+    for (; v >= 0x80; v >>= 7) n++;
+    return n;
+}
+
 static bool get_varint(struct rs_str *in, uint32_t *ret)
 {
     uint32_t v = 0;
@@ -53,8 +62,9 @@ void rs_raw_pack(struct rs_raw_coder *coder, const struct rs_raw_dictionary *dic
                  struct rs_buf *out)
 {
     /* Only a smaller form is of use, so there is no room for a larger one. */
-    int room = raw.n > 8 ? (int)raw.n - 1 : 0, packed = 0;
-    if (room) {
+    int head = varint_length(raw.n) + (dictionary->number ? varint_length(dictionary->number) : 0);
+    int room = (int)raw.n - head - 1, packed = 0;
+    if (room > 0) {
         rs_buf_clear(&coder->scratch);
         rs_buf_reserve(&coder->scratch, (size_t)room);
         LZ4_resetStream_fast(coder->stream);
@@ -76,7 +86,7 @@ void rs_raw_pack(struct rs_raw_coder *coder, const struct rs_raw_dictionary *dic
 static bool read_head(struct rs_str *in, int *ret_codec, uint32_t *ret_length, uint32_t *ret_number)
 {
     if (!in->n) return false;
-    *ret_codec = *in->p++;
+    *ret_codec = (unsigned char)*in->p++;
     in->n--;
     *ret_length = in->n;
     *ret_number = 0;
@@ -94,8 +104,7 @@ int rs_raw_needs(struct rs_str stored, uint32_t *ret_number, struct rs_diag *dia
     return RS_OK;
 }
 
-int rs_raw_unpack(struct rs_str stored, struct rs_str dictionary, size_t max, struct rs_buf *out,
-                  struct rs_diag *diag)
+int rs_raw_unpack(struct rs_str stored, struct rs_str dictionary, size_t max, struct rs_buf *out, struct rs_diag *diag)
 {
     int codec;
     uint32_t length, number;
@@ -105,10 +114,12 @@ int rs_raw_unpack(struct rs_str stored, struct rs_str dictionary, size_t max, st
         rs_buf_puts(out, stored);
         return RS_OK;
     }
-    rs_buf_reserve(out, length);
+    static const char damaged[] = "raw bytes: damaged, or packed with another dictionary";
+    if (length > (uint64_t)stored.n * LZ4_RATIO_MAX) return rs_fail(diag, RS_E_DATA, "%s", damaged);
+    rs_buf_reserve(out, length + 1); /* not none: LZ4 wants somewhere to write */
     int n = LZ4_decompress_safe_usingDict(stored.p, out->p + out->n, (int)stored.n, (int)length, dictionary.p,
                                           (int)dictionary.n);
-    if (n != (int)length) return rs_fail(diag, RS_E_DATA, "raw bytes: damaged, or packed with another dictionary");
+    if (n != (int)length) return rs_fail(diag, RS_E_DATA, "%s", damaged);
     out->n += length;
     return RS_OK;
 }

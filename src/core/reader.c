@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-int rs_reader_open(struct rs_reader *reader, const char *file, struct rs_str text,
-                   struct rs_arena *arena, struct rs_diag *diag)
+int rs_reader_open(struct rs_reader *reader, const char *file, struct rs_str text, struct rs_arena *arena,
+                   struct rs_diag *diag)
 {
     *reader = (struct rs_reader){.file = file, .arena = arena, .diag = diag};
     reader->parser = rs_json_parser_new(RS_JSON_FAST);
@@ -39,8 +39,7 @@ int rs_reader_unknown(struct rs_reader *reader, uint32_t at, const char *what, s
 {
     struct rs_str near = rs_strmap_nearest(known, word);
     if (!near.n) return rs_reader_fail(reader, at, "unknown %s \"%.*s\"", what, RS_FMT(word));
-    return rs_reader_fail(reader, at, "unknown %s \"%.*s\"; did you mean \"%.*s\"?", what,
-                          RS_FMT(word), RS_FMT(near));
+    return rs_reader_fail(reader, at, "unknown %s \"%.*s\"; did you mean \"%.*s\"?", what, RS_FMT(word), RS_FMT(near));
 }
 
 int rs_reader_map(struct rs_reader *reader, uint32_t at)
@@ -115,8 +114,7 @@ int rs_reader_integer(struct rs_reader *reader, uint32_t at, int64_t min, int64_
         v = strtoll(text, &end, 10);
     }
     if (end == text || *end || v < min || v > max) {
-        return rs_reader_fail(reader, at, "expected a whole number from %lld to %lld", (long long)min,
-                              (long long)max);
+        return rs_reader_fail(reader, at, "expected a whole number from %lld to %lld", (long long)min, (long long)max);
     }
     *ret = v;
     return RS_OK;

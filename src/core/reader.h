@@ -20,13 +20,12 @@ struct rs_reader {
 };
 
 /* `text` must stay while the reader is used. */
-int rs_reader_open(struct rs_reader *reader, const char *file, struct rs_str text,
-                   struct rs_arena *arena, struct rs_diag *diag);
+int rs_reader_open(struct rs_reader *reader, const char *file, struct rs_str text, struct rs_arena *arena,
+                   struct rs_diag *diag);
 void rs_reader_close(struct rs_reader *reader);
 
 /* Complain about node `at`; RS_E_CONFIG. */
-int rs_reader_fail(struct rs_reader *reader, uint32_t at, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
+int rs_reader_fail(struct rs_reader *reader, uint32_t at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* Complain that `word` at node `at` is no `what`, with the nearest of `known`. */
 int rs_reader_unknown(struct rs_reader *reader, uint32_t at, const char *what, struct rs_str word,
@@ -50,8 +49,7 @@ int rs_reader_need(struct rs_reader *reader, uint32_t object, const char *key, u
 int rs_reader_integer(struct rs_reader *reader, uint32_t at, int64_t min, int64_t max, int64_t *ret);
 int rs_reader_bool(struct rs_reader *reader, uint32_t at, bool *ret);
 
-#define RS_EACH_CHILD(json, parent, child)                                     \
-    for (uint32_t child = (parent) + 1; child < (json)->node[parent].next; \
-         child = (json)->node[child].next)
+#define RS_EACH_CHILD(json, parent, child) \
+    for (uint32_t child = (parent) + 1; child < (json)->node[parent].next; child = (json)->node[child].next)
 
 #endif

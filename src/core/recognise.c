@@ -108,7 +108,10 @@ void rs_decoder_tried(const struct rs_decoder *d, struct rs_buf *buf)
             const struct rs_condition *c = misfit(&profile->shape[k], &d->json);
             if (!c) continue;
             rs_buf_printf(buf, "%s%.*s, %s %.*s", buf->n ? "; " : "", RS_FMT(profile->source),
-                          c->absent ? "has" : c->is.p ? "another" : "no", RS_FMT(c->path->text));
+                          c->absent ? "has"
+                          : c->is.p ? "another"
+                                    : "no",
+                          RS_FMT(c->path->text));
             break;
         }
     }

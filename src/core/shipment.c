@@ -61,6 +61,14 @@ static struct rs_str needed(struct shipment_reader *r, uint32_t object, const ch
     return s;
 }
 
+/* Part of the order's key. */
+static struct rs_str id(struct shipment_reader *r, const char *key)
+{
+    struct rs_str s = needed(r, 0, key);
+    if (s.n > RS_ID_MAX) complain(r, key, "too long");
+    return s;
+}
+
 static bool truth(struct shipment_reader *r, uint32_t object, const char *key)
 {
     uint32_t at = member(r, object, key);
@@ -154,8 +162,8 @@ bool rs_read_shipment(struct rs_decoder *d, struct rs_message *ret)
     if (!is_shipment(&d->json)) return false;
     struct shipment_reader r = {.d = d};
     struct rs_shipment *s = rs_arena_zero(d->arena, sizeof *s);
-    s->marketplace = needed(&r, 0, "marketplace");
-    s->order = needed(&r, 0, "order");
+    s->marketplace = id(&r, "marketplace");
+    s->order = id(&r, "order");
     s->updated_us = instant(&r, 0, "updated");
     if (s->updated_us == RS_INSTANT_NONE) complain(&r, "updated", "missing");
     s->cancelled = truth(&r, 0, "cancelled");

@@ -112,9 +112,8 @@ static enum finding look_up(struct rs_parcel_state *s, const struct rs_event *ev
     return finding;
 }
 
-static void add(struct rs_parcel_state *s, struct rs_arena *arena, const struct rs_event *event,
-                int32_t source, struct rs_str source_name, struct rs_reading reading, uint32_t message,
-                int64_t published_us)
+static void add(struct rs_parcel_state *s, struct rs_arena *arena, const struct rs_event *event, int32_t source,
+                struct rs_str source_name, struct rs_reading reading, uint32_t message, int64_t published_us)
 {
     struct rs_known *known = rs_track_add_known(s, arena);
     *known = (struct rs_known){
@@ -212,11 +211,25 @@ static void settle_source(struct settle *settle, bool newest)
     if (s->change_n > before) settle->view->rev = settle->rev;
 }
 
-/* What an older snapshot adds is not in the newest one. */
+/* Whether the newest snapshot has these words, in an earlier reading. */
+static bool words_reported(const struct rs_parcel_state *s, const struct rs_known *added)
+{
+    uint32_t i;
+    for (uint32_t h = hash_of(added->said); (i = s->by_said[h & s->mask]); h++) {
+        const struct rs_known *known = &s->known[i - 1];
+        if (known == added || known->source != added->source || !rs_key_eq(known->said, added->said)) continue;
+        if (reported(known)) return true;
+    }
+    return false;
+}
+
+/* What an older snapshot adds is not in the newest one, unless it only reads
+ * anew what that one says too. */
 static void withdraw_added(struct settle *settle, uint32_t from)
 {
     struct rs_parcel_state *s = settle->state;
     for (uint32_t i = from; i < s->known_n; i++) {
+        if (words_reported(s, &s->known[i])) continue;
         s->known[i].state = RS_CHANGE_WITHDRAWN;
         s->known[i].by = (struct rs_key){{0xff}};
         settle->counts->withdrawn++;
@@ -224,10 +237,33 @@ static void withdraw_added(struct settle *settle, uint32_t from)
     settle_source(settle, false);
 }
 
+static bool applied(const struct rs_view *view)
+{
+    static const struct rs_view_order nothing = {.at_us = RS_INSTANT_NONE};
+    return rs_view_order_cmp(&view->order, &nothing) != 0;
+}
+
+/* Whether a newer release has read messages of this source. */
+static bool read_later(const struct rs_parcel_state *s, int32_t source, struct rs_reading reading)
+{
+    for (uint32_t i = 0; i < s->known_n; i++) {
+        if (s->known[i].source == source && rs_reading_cmp(s->known[i].reading, reading) > 0) return true;
+    }
+    return false;
+}
+
+/* The newest message that comes again, in a replay, decides again: a mended
+ * profile may read it differently.  An older release does not take that back. */
+static bool is_newest(const struct rs_parcel_state *s, const struct rs_view *view, const struct rs_view_order *order,
+                      struct rs_reading reading)
+{
+    int cmp = rs_view_order_cmp(order, &view->order);
+    return cmp > 0 || (cmp == 0 && !read_later(s, view->source, reading));
+}
+
 struct rs_track_counts rs_track_report(struct rs_parcel_state *s, struct rs_arena *arena,
-                                       const struct rs_report *report, int32_t source,
-                                       struct rs_str source_name, struct rs_reading reading,
-                                       uint32_t message, const struct rs_view_order *order)
+                                       const struct rs_report *report, int32_t source, struct rs_str source_name,
+                                       struct rs_reading reading, uint32_t message, const struct rs_view_order *order)
 {
     struct rs_track_counts counts = {0};
     uint32_t first_added = s->known_n;
@@ -251,11 +287,11 @@ struct rs_track_counts rs_track_report(struct rs_parcel_state *s, struct rs_aren
         view = rs_track_add_view(s, arena);
         view->source = source;
     }
-    bool newest = rs_view_order_cmp(order, &view->order) > 0;
+    bool newest = is_newest(s, view, order, reading);
     struct settle settle = {s, arena, view, message, view->rev + 1, &counts};
     if (snapshot && newest) {
         settle_source(&settle, true);
-    } else if (snapshot && view->order.at_us != RS_INSTANT_NONE) {
+    } else if (snapshot && applied(view)) {
         withdraw_added(&settle, first_added);
     }
     if (report->facts.any && newest && !(view->has_facts && rs_key_eq(view->facts, report->facts.key))) {

@@ -4,18 +4,18 @@
 
 #include "decode_private.h"
 
+#define SAY_MAX 511
+
 struct rs_str rs_say(const struct rs_decoder *d, const char *fmt, ...)
 {
-    char text[512];
+    char text[SAY_MAX + 8]; /* more than is kept, so that the cut sees what it cuts */
     va_list ap;
     va_start(ap, fmt);
     int n = vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     if (n < 0) return RS_STR_NONE;
     uint32_t length = (size_t)n < sizeof text ? (uint32_t)n : (uint32_t)sizeof text - 1;
-    /* A cut must not split a character: PostgreSQL would refuse the row. */
-    while (length && length == sizeof text - 1 && ((unsigned char)text[length] & 0xc0) == 0x80) length--;
-    return rs_arena_str(d->arena, (struct rs_str){text, length});
+    return rs_arena_str(d->arena, rs_str_cut((struct rs_str){text, length}, SAY_MAX));
 }
 
 /* ---- words ---------------------------------------------------------------------- */
@@ -55,8 +55,8 @@ static struct rs_str slot_word(const struct rs_decoder *d, const struct rs_match
     return word;
 }
 
-static struct rs_str join(const struct rs_decoder *d, const struct rs_match *block,
-                          const struct rs_word_rule *rule, uint32_t alt, uint32_t *ret_node)
+static struct rs_str join(const struct rs_decoder *d, const struct rs_match *block, const struct rs_word_rule *rule,
+                          uint32_t alt, uint32_t *ret_node)
 {
     struct rs_str part[RS_PARTS_MAX], with = rule->alt[alt].with;
     uint32_t n = rule->alt[alt].n, length = 0;
@@ -74,8 +74,8 @@ static struct rs_str join(const struct rs_decoder *d, const struct rs_match *blo
     return (struct rs_str){start, (uint32_t)(out - start)};
 }
 
-struct rs_str rs_word(const struct rs_decoder *d, const struct rs_match *block,
-                      const struct rs_word_rule *rule, uint32_t *ret_node)
+struct rs_str rs_word(const struct rs_decoder *d, const struct rs_match *block, const struct rs_word_rule *rule,
+                      uint32_t *ret_node)
 {
     if (ret_node) *ret_node = 0;
     for (uint32_t i = 0; i < rule->n; i++) {
@@ -100,28 +100,24 @@ static struct rs_str without_nul(const struct rs_decoder *d, struct rs_str word)
     return (struct rs_str){start, (uint32_t)(out - start)};
 }
 
-static struct rs_str cut(struct rs_str word)
+static struct rs_str cut(struct rs_str word, uint16_t *marks)
 {
-    uint32_t n = RS_WORD_MAX;
-    while (n && ((unsigned char)word.p[n] & 0xc0) == 0x80) n--;
-    return (struct rs_str){word.p, n};
+    if (word.n > RS_WORD_MAX) *marks |= RS_MARK_cut;
+    return rs_str_cut(word, RS_WORD_MAX);
 }
 
 static struct rs_str kept(const struct rs_decoder *d, struct rs_str word, uint16_t *marks)
 {
-    if (word.n > RS_WORD_MAX) {
-        word = cut(word);
-        *marks |= RS_MARK_cut;
-    }
+    word = cut(word, marks);
     if (word.n && memchr(word.p, '\0', word.n)) {
-        word = without_nul(d, word);
+        word = cut(without_nul(d, word), marks); /* which made it longer */
         *marks |= RS_MARK_nul;
     }
     return word;
 }
 
-struct rs_str rs_word_kept(const struct rs_decoder *d, const struct rs_match *block,
-                           const struct rs_word_rule *rule, uint16_t *marks, uint32_t *ret_node)
+struct rs_str rs_word_kept(const struct rs_decoder *d, const struct rs_match *block, const struct rs_word_rule *rule,
+                           uint16_t *marks, uint32_t *ret_node)
 {
     return kept(d, rs_word(d, block, rule, ret_node), marks);
 }
@@ -136,8 +132,7 @@ static const struct rs_country *country_of(const struct rs_decoder *d, struct rs
 }
 
 struct rs_place rs_read_place(const struct rs_decoder *d, const struct rs_match *block,
-                              const struct rs_place_rule *rule, uint16_t *marks,
-                              struct rs_event_trace *trace)
+                              const struct rs_place_rule *rule, uint16_t *marks, struct rs_event_trace *trace)
 {
     struct rs_event_trace none;
     if (!trace) trace = &none;
@@ -170,8 +165,8 @@ static bool zone_from_word(const struct rs_decoder *d, struct rs_str word, struc
     return ret->zone != NULL;
 }
 
-static bool zone_from_place(const struct rs_decoder *d, const struct rs_match *block,
-                            const struct rs_zone_rule *rule, struct local *ret)
+static bool zone_from_place(const struct rs_decoder *d, const struct rs_match *block, const struct rs_zone_rule *rule,
+                            struct local *ret)
 {
     const struct rs_country *country = country_of(d, rs_word(d, block, &rule->country, NULL));
     if (!country) return false;
@@ -181,9 +176,8 @@ static bool zone_from_place(const struct rs_decoder *d, const struct rs_match *b
     return ret->zone != NULL;
 }
 
-static struct local find_zone(const struct rs_decoder *d, const struct rs_match *block,
-                              const struct rs_time_rule *rule, struct rs_instant *ret,
-                              struct rs_event_trace *trace)
+static struct local find_zone(const struct rs_decoder *d, const struct rs_match *block, const struct rs_time_rule *rule,
+                              struct rs_instant *ret, struct rs_event_trace *trace)
 {
     struct local local;
     for (uint32_t i = 0; i < rule->zone_n; i++) {
@@ -197,7 +191,7 @@ static struct local find_zone(const struct rs_decoder *d, const struct rs_match 
         }
         struct rs_str word = rs_word(d, block, &zone->at, &trace->zone);
         if (!word.n) continue;
-        ret->zone = word;
+        ret->zone = kept(d, word, &ret->marks);
         if (zone_from_word(d, word, &local)) return local;
         ret->marks |= RS_MARK_unknown_zone;
     }
@@ -220,9 +214,8 @@ static void place_in_time(const struct rs_civil *civil, struct local local, stru
     ret->basis = local.basis;
 }
 
-static bool read_with(const struct rs_decoder *d, const struct rs_match *block,
-                      const struct rs_time_rule *rule, struct rs_str word, struct rs_instant *ret,
-                      struct rs_event_trace *trace)
+static bool read_with(const struct rs_decoder *d, const struct rs_match *block, const struct rs_time_rule *rule,
+                      struct rs_str word, struct rs_instant *ret, struct rs_event_trace *trace)
 {
     struct rs_civil civil;
     uint32_t i = 0;
@@ -239,6 +232,7 @@ static bool read_with(const struct rs_decoder *d, const struct rs_match *block,
         trace->zone_rule = UINT32_MAX;
     }
     place_in_time(&civil, local, ret);
+    ret->time = kept(d, word, &ret->marks);
 
     int32_t shown;
     if (rs_time_read_offset(rs_word(d, block, &rule->offset, NULL), &shown)) {

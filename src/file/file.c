@@ -36,8 +36,7 @@ int rs_dir_list(const char *dir, const char *suffix, char ***ret, size_t *ret_co
     size_t n = 0, suffix_n = strlen(suffix);
     for (struct dirent *entry; (entry = readdir(open));) {
         size_t length = strlen(entry->d_name);
-        if (entry->d_name[0] == '.' || length < suffix_n ||
-            strcmp(entry->d_name + length - suffix_n, suffix)) {
+        if (entry->d_name[0] == '.' || length < suffix_n || strcmp(entry->d_name + length - suffix_n, suffix)) {
             continue;
         }
         names = rs_realloc(names, (n + 1) * sizeof *names);

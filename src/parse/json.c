@@ -171,8 +171,7 @@ static bool unescape(struct walk *w, struct rs_str in, uint32_t where, struct rs
             p = unescape_unicode(p, end, &out);
             if (!p) return refuse(w, where, "an escape \\u without four hex digits");
             break;
-        default:
-            return refuse(w, where, "an unknown escape");
+        default: return refuse(w, where, "an unknown escape");
         }
     }
     *ret = (struct rs_str){start, (uint32_t)(out - start)};
@@ -250,9 +249,7 @@ static bool read_scalar(struct walk *w, struct rs_json_node *node)
         node->type = RS_JSON_NULL;
         end = scan_word(p, limit, "null", 4);
         break;
-    default:
-        node->type = RS_JSON_NUMBER;
-        end = scan_number(p, limit);
+    default: node->type = RS_JSON_NUMBER; end = scan_number(p, limit);
     }
     if (!end) return refuse(w, start, "not a value");
     for (const char *rest = end; rest < limit; rest++) {
@@ -328,8 +325,8 @@ static bool walk_value(struct walk *w)
     }
 }
 
-static int parse_fast(struct rs_json_parser *parser, struct rs_arena *arena, struct rs_str text,
-                      struct rs_json *ret, struct rs_diag *diag)
+static int parse_fast(struct rs_json_parser *parser, struct rs_arena *arena, struct rs_str text, struct rs_json *ret,
+                      struct rs_diag *diag)
 {
     struct walk w = {.text = text, .arena = arena};
     const char *why = rs_json_index_run(parser->index, text.p, text.n, &w.at, &w.n);
@@ -349,8 +346,8 @@ static int parse_fast(struct rs_json_parser *parser, struct rs_arena *arena, str
     return RS_OK;
 }
 
-int rs_json_parse(struct rs_json_parser *parser, struct rs_arena *arena, struct rs_str text,
-                  struct rs_json *ret, struct rs_diag *diag)
+int rs_json_parse(struct rs_json_parser *parser, struct rs_arena *arena, struct rs_str text, struct rs_json *ret,
+                  struct rs_diag *diag)
 {
     if (parser->backend == RS_JSON_REFERENCE) {
         return rs_json_parse_reference(parser, arena, text, ret, diag);
@@ -420,8 +417,7 @@ void rs_json_path(const struct rs_json *json, uint32_t at, struct rs_buf *buf)
 
 const char *rs_json_type_name(enum rs_json_type type)
 {
-    static const char *const names[] = {"null",   "false", "true",  "number",
-                                        "string", "array", "object"};
+    static const char *const names[] = {"null", "false", "true", "number", "string", "array", "object"};
     return names[type];
 }
 

@@ -26,18 +26,17 @@ extern "C" void rs_json_index_free(rs_json_index *index)
 
 static const char *reserve(rs_json_index *index, size_t n)
 {
-    if (n <= index->capacity) return nullptr;
+    if (index->stage && n <= index->capacity) return nullptr;
     size_t capacity = n < 4096 ? 4096 : n + n / 2;
     /* Depth 1: the second stage, which would use it, is not run. */
-    auto error = simdjson::get_active_implementation()->create_dom_parser_implementation(
-        capacity, 1, index->stage);
+    auto error = simdjson::get_active_implementation()->create_dom_parser_implementation(capacity, 1, index->stage);
     if (error) return "larger than the parser can hold";
     index->capacity = capacity;
     return nullptr;
 }
 
-extern "C" const char *rs_json_index_run(rs_json_index *index, const char *text, size_t n,
-                                         const uint32_t **ret_at, uint32_t *ret_count)
+extern "C" const char *rs_json_index_run(rs_json_index *index, const char *text, size_t n, const uint32_t **ret_at,
+                                         uint32_t *ret_count)
 {
     if (const char *why = reserve(index, n)) return why;
     auto bytes = reinterpret_cast<const uint8_t *>(text);
@@ -46,15 +45,10 @@ extern "C" const char *rs_json_index_run(rs_json_index *index, const char *text,
         *ret_at = index->stage->structural_indexes.get();
         *ret_count = index->stage->n_structural_indexes;
         return nullptr;
-    case simdjson::EMPTY:
-        return "empty";
-    case simdjson::UTF8_ERROR:
-        return "not valid UTF-8";
-    case simdjson::UNCLOSED_STRING:
-        return "a string does not end";
-    case simdjson::UNESCAPED_CHARS:
-        return "a control character in a string";
-    default:
-        return "no JSON structure";
+    case simdjson::EMPTY: return "empty";
+    case simdjson::UTF8_ERROR: return "not valid UTF-8";
+    case simdjson::UNCLOSED_STRING: return "a string does not end";
+    case simdjson::UNESCAPED_CHARS: return "a control character in a string";
+    default: return "no JSON structure";
     }
 }

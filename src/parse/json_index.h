@@ -22,8 +22,8 @@ void rs_json_index_free(struct rs_json_index *index);
 
 /* NULL when the text passes, with the offsets valid until the next call; else
  * the reason in words. */
-const char *rs_json_index_run(struct rs_json_index *index, const char *text, size_t n,
-                              const uint32_t **ret_at, uint32_t *ret_count);
+const char *rs_json_index_run(struct rs_json_index *index, const char *text, size_t n, const uint32_t **ret_at,
+                              uint32_t *ret_count);
 
 #ifdef __cplusplus
 }

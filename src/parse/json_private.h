@@ -7,7 +7,7 @@
 /* The parser's node array, with room for `count`; may move. */
 struct rs_json_node *rs_json_nodes_reserve(struct rs_json_parser *parser, uint32_t count);
 
-int rs_json_parse_reference(struct rs_json_parser *parser, struct rs_arena *arena,
-                            struct rs_str text, struct rs_json *ret, struct rs_diag *diag);
+int rs_json_parse_reference(struct rs_json_parser *parser, struct rs_arena *arena, struct rs_str text,
+                            struct rs_json *ret, struct rs_diag *diag);
 
 #endif

@@ -65,7 +65,8 @@ static void flatten(struct flatten *f, struct rs_str key, json_t *value, unsigne
     if (node.type == RS_JSON_OBJECT) {
         const char *name;
         json_t *member;
-        json_object_foreach(value, name, member) {
+        json_object_foreach(value, name, member)
+        {
             flatten(f, rs_arena_str(f->arena, rs_str_of(name)), member, depth + 1);
         }
     } else if (node.type == RS_JSON_ARRAY) {
@@ -76,20 +77,18 @@ static void flatten(struct flatten *f, struct rs_str key, json_t *value, unsigne
     rs_json_nodes_reserve(f->parser, f->count)[at].next = f->count;
 }
 
-int rs_json_parse_reference(struct rs_json_parser *parser, struct rs_arena *arena,
-                            struct rs_str text, struct rs_json *ret, struct rs_diag *diag)
+int rs_json_parse_reference(struct rs_json_parser *parser, struct rs_arena *arena, struct rs_str text,
+                            struct rs_json *ret, struct rs_diag *diag)
 {
     json_error_t error;
     json_t *root = json_loadb(text.p ? text.p : "", text.n, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
     if (!root) {
-        return rs_fail(diag, RS_E_DATA, "JSON: %s at line %d, column %d", error.text, error.line,
-                       error.column);
+        return rs_fail(diag, RS_E_DATA, "JSON: %s at line %d, column %d", error.text, error.line, error.column);
     }
     struct flatten f = {.parser = parser, .arena = arena};
     flatten(&f, RS_STR_NONE, root, 0);
     json_decref(root);
     if (f.too_deep) return rs_fail(diag, RS_E_DATA, "JSON: nested too deeply");
-    *ret = (struct rs_json){
-        .text = text, .node = rs_json_nodes_reserve(parser, f.count), .count = f.count};
+    *ret = (struct rs_json){.text = text, .node = rs_json_nodes_reserve(parser, f.count), .count = f.count};
     return RS_OK;
 }

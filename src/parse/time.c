@@ -10,8 +10,7 @@ enum { FORM_ISO = 1, FORM_EPOCH_S, FORM_EPOCH_MS, FORM_DOTNET };
 static const struct {
     const char *name;
     uint8_t form;
-} forms[] = {
-    {"iso", FORM_ISO}, {"epoch_s", FORM_EPOCH_S}, {"epoch_ms", FORM_EPOCH_MS}, {"dotnet", FORM_DOTNET}};
+} forms[] = {{"iso", FORM_ISO}, {"epoch_s", FORM_EPOCH_S}, {"epoch_ms", FORM_EPOCH_MS}, {"dotnet", FORM_DOTNET}};
 
 static bool push(struct rs_time_pattern *pattern, uint8_t op)
 {
@@ -50,11 +49,11 @@ static int compile_into(struct rs_time_pattern *pattern, struct rs_str text, str
         } else if (expansion(text.p[i])) {
             int err = compile_into(pattern, rs_str_of(expansion(text.p[i])), diag);
             if (err) return err;
-        } else if (strchr("YymdeHIMSfpzbBs", text.p[i])) {
+        } else if (text.p[i] && strchr("YymdeHIMSfpzbBs", text.p[i])) {
             fits = push(pattern, (uint8_t)text.p[i]);
         } else {
-            return rs_fail(diag, RS_E_CONFIG, "time pattern \"%.*s\": unknown conversion %%%c",
-                           RS_FMT(text), text.p[i]);
+            return rs_fail(diag, RS_E_CONFIG, "time pattern \"%.*s\": unknown conversion %%%c", RS_FMT(text),
+                           text.p[i]);
         }
         if (!fits) return rs_fail(diag, RS_E_CONFIG, "time pattern \"%.*s\" is too long", RS_FMT(text));
     }
@@ -182,9 +181,10 @@ static bool offset(struct cursor *c, int32_t *ret)
 bool rs_time_read_offset(struct rs_str text, int32_t *ret_seconds)
 {
     text = rs_str_trim(text);
+    if (!text.n) return false;
     struct cursor c = {text.p, text.p + text.n};
     int32_t seconds;
-    if (!text.n || !offset(&c, &seconds) || c.p != c.end) return false;
+    if (!offset(&c, &seconds) || c.p != c.end) return false;
     *ret_seconds = seconds;
     return true;
 }
@@ -232,8 +232,7 @@ static bool read_iso(struct rs_str text, struct rs_civil *ret)
     struct cursor c = {text.p, text.p + text.n};
     struct rs_civil t = {0};
     uint32_t year;
-    if (!number(&c, 4, 4, &year) || !take(&c, '-') || !two(&c, &t.month) || !take(&c, '-') ||
-        !two(&c, &t.day)) {
+    if (!number(&c, 4, 4, &year) || !take(&c, '-') || !two(&c, &t.month) || !take(&c, '-') || !two(&c, &t.day)) {
         return false;
     }
     t.year = (int32_t)year;
@@ -275,8 +274,7 @@ static bool epoch(struct cursor *c, int64_t unit_us, struct rs_civil *ret)
     bool fractional = unit_us == RS_SECOND_US && take(c, '.');
     if (fractional && !fraction(c, &micros)) return false;
     int64_t us;
-    if (__builtin_mul_overflow(whole, unit_us, &us)) return false;
-    us += micros;
+    if (__builtin_mul_overflow(whole, unit_us, &us) || __builtin_add_overflow(us, micros, &us)) return false;
     struct rs_civil t = rs_civil_at(negative ? -us : us, 0);
     if (!possible(&t)) return false;
     t.has_offset = true;
@@ -288,23 +286,34 @@ static bool epoch(struct cursor *c, int64_t unit_us, struct rs_civil *ret)
 static bool read_dotnet(struct rs_str text, struct rs_civil *ret)
 {
     struct cursor c = {text.p, text.p + text.n};
+    struct rs_civil t;
     take(&c, '\\');
-    if (!word(&c, "/Date(") || !epoch(&c, 1000, ret)) return false;
+    if (!word(&c, "/Date(") || !epoch(&c, 1000, &t)) return false;
     /* The offset only says how to show it; the milliseconds are UTC. */
     int32_t shown;
     if (c.p < c.end && *c.p != ')' && !offset(&c, &shown)) return false;
     if (!take(&c, ')')) return false;
     take(&c, '\\');
-    return take(&c, '/') && c.p == c.end;
+    if (!take(&c, '/') || c.p != c.end) return false;
+    *ret = t;
+    return true;
+}
+
+static bool read_epoch(struct rs_str text, int64_t unit_us, struct rs_civil *ret)
+{
+    struct cursor c = {text.p, text.p + text.n};
+    struct rs_civil t;
+    if (!epoch(&c, unit_us, &t) || c.p != c.end) return false;
+    *ret = t;
+    return true;
 }
 
 static bool read_form(uint8_t form, struct rs_str text, struct rs_civil *ret)
 {
-    struct cursor c = {text.p, text.p + text.n};
     switch (form) {
     case FORM_ISO: return read_iso(text, ret);
-    case FORM_EPOCH_S: return epoch(&c, RS_SECOND_US, ret) && c.p == c.end;
-    case FORM_EPOCH_MS: return epoch(&c, 1000, ret) && c.p == c.end;
+    case FORM_EPOCH_S: return read_epoch(text, RS_SECOND_US, ret);
+    case FORM_EPOCH_MS: return read_epoch(text, 1000, ret);
     default: return read_dotnet(text, ret);
     }
 }
@@ -376,6 +385,8 @@ bool rs_time_read(const struct rs_time_pattern *pattern, struct rs_str text, str
         if (!fits) return false;
     }
     if (c.p != c.end || !apply_halves(&t, &h) || !possible(&t)) return false;
+    /* Beside an epoch an offset only says how to show it. */
+    if (h.epoch) t.offset_s = 0;
     *ret = t;
     return true;
 }
@@ -409,12 +420,12 @@ struct rs_civil rs_civil_at(int64_t instant_us, int32_t offset_s)
 {
     int64_t local = instant_us + offset_s * RS_SECOND_US;
     int64_t day = floor_div(local, RS_DAY_US);
-    int64_t rest = local - day * RS_DAY_US;
+    int64_t rest = local % RS_DAY_US;
+    if (rest < 0) rest += RS_DAY_US;
     int64_t z = day + 719468;
     int64_t era = floor_div(z, 146097);
     int64_t day_of_era = z - era * 146097;
-    int64_t year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
     int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     int64_t march_month = (5 * day_of_year + 2) / 153;
     unsigned month = (unsigned)(march_month < 10 ? march_month + 3 : march_month - 9);
@@ -448,7 +459,8 @@ const char *rs_time_text(int64_t instant_us, char ret[RS_TIME_TEXT_MAX])
 static bool parse_iso(struct rs_str text, bool end, int64_t *ret_instant_us)
 {
     struct rs_civil t;
-    if (!read_iso(rs_str_trim(text), &t)) return false;
+    text = rs_str_trim(text);
+    if (!text.n || !read_iso(text, &t)) return false;
     int64_t us = (rs_civil_seconds(&t) - t.offset_s) * RS_SECOND_US + t.micros;
     *ret_instant_us = end && t.precision == RS_PRECISION_DAY ? us + RS_DAY_US - 1 : us;
     return true;

@@ -7,7 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <memory>
@@ -38,10 +38,10 @@ static const char index_file[] = "/usr/share/zoneinfo/tzdata.zi";
 /* "2025b" is 202502; a release without a letter (2025) does not exist. */
 static uint32_t release_number(const std::string &text)
 {
-    unsigned year = 0;
-    char letter = '\0';
-    if (sscanf(text.c_str(), "%4u%c", &year, &letter) != 2) return 0;
-    return year * 100 + static_cast<uint32_t>(letter - 'a' + 1);
+    char *letter;
+    unsigned long year = strtoul(text.c_str(), &letter, 10);
+    if (year < 1000 || year > 9999 || *letter < 'a' || *letter > 'z') return 0;
+    return static_cast<uint32_t>(year * 100 + static_cast<unsigned long>(*letter - 'a' + 1));
 }
 
 /* The compact source lists each zone once ("Z name ...") and each alias once
@@ -135,14 +135,9 @@ extern "C" int64_t rs_zone_to_utc(const rs_zone *zone, int64_t local_s, rs_zone_
     cctz::civil_second local = cctz::civil_second(1970, 1, 1) + local_s;
     auto found = of(zone).lookup(local);
     switch (found.kind) {
-    case cctz::time_zone::civil_lookup::SKIPPED:
-        *ret_fit = RS_ZONE_SKIPPED;
-        break;
-    case cctz::time_zone::civil_lookup::REPEATED:
-        *ret_fit = RS_ZONE_REPEATED;
-        break;
-    default:
-        *ret_fit = RS_ZONE_UNIQUE;
+    case cctz::time_zone::civil_lookup::SKIPPED: *ret_fit = RS_ZONE_SKIPPED; break;
+    case cctz::time_zone::civil_lookup::REPEATED: *ret_fit = RS_ZONE_REPEATED; break;
+    default: *ret_fit = RS_ZONE_UNIQUE;
     }
     return seconds(found.pre);
 }
