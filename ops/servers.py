@@ -5,7 +5,7 @@ Used by quickstart, tests and benchmarks, and by hand:
 
     ops/servers.py start postgres DIR        ops/servers.py stop DIR
     ops/servers.py start kafka DIR           ops/servers.py env DIR
-    ops/servers.py start mock DIR
+    ops/servers.py start mock DIR [TOPIC:PARTITIONS...]
 
 Everything of a server lies in its folder.  Servers listen on loopback at free
 ports and are stopped by their process id.  PostgreSQL refuses to run as root;
@@ -310,11 +310,12 @@ class Mock(Server):
 
     kind = "mock"
 
-    def start(self, binary=None, topics=()):
+    def start(self, *topics):
+        """Topics as NAME:PARTITIONS.  The program is RASTRO_MOCK_BROKER, or on PATH."""
         os.makedirs(self.dir, exist_ok=True)
-        binary = binary or os.environ.get("RASTRO_MOCK_BROKER") or "rastro-mock-broker"
+        binary = os.environ.get("RASTRO_MOCK_BROKER") or "rastro-mock-broker"
         log = open(os.path.join(self.dir, "log"), "w")
-        process = subprocess.Popen([binary] + list(topics), stdout=subprocess.PIPE, stderr=log,
+        process = subprocess.Popen([binary, *topics], stdout=subprocess.PIPE, stderr=log,
                                    stdin=subprocess.DEVNULL, start_new_session=True, text=True)
         line = process.stdout.readline().strip()
         if ":" not in line:
