@@ -17,7 +17,8 @@
  *    whatever order snapshots arrive in, the outcome is that of the newest.
  *    One that is applied again decides again, unless a newer release read it.
  *  - An event that the newest snapshot lacks is superseded if that snapshot has
- *    one at the same instant, else no longer reported.
+ *    one at the same instant, else no longer reported.  A status without a scan
+ *    that was told after it, such as "stopped looking", stands until the next.
  *  - An order is kept when it is later in time than the one before or changed
  *    something; one that is equal in time and changed nothing costs no write.
  *  - Facts count unless a newer snapshot was applied; those of one-event

@@ -155,6 +155,7 @@ struct settle {
     struct rs_parcel_state *state;
     struct rs_arena *arena;
     struct rs_view *view;
+    int64_t at_us; /* of the newest snapshot */
     uint32_t message;
     int32_t rev; /* of the changes made now */
     struct rs_track_counts *counts;
@@ -184,6 +185,12 @@ static void change(struct settle *settle, struct rs_known *known, enum rs_change
     settle->view->changed = true;
 }
 
+/* A status that was told after the snapshot: what that lacks says nothing of it. */
+static bool told_after(const struct rs_known *known, int64_t at_us)
+{
+    return known->kind == RS_EVENT_REPORTED && known->instant_us > at_us;
+}
+
 /* Brings every event of the source in line with the newest snapshot.  First
  * what is there, because what is absent may have been replaced by it. */
 static void settle_source(struct settle *settle, bool newest)
@@ -196,7 +203,7 @@ static void settle_source(struct settle *settle, bool newest)
         if (known->source != settle->view->source) continue;
         if (known->seen == s->stamp) {
             change(settle, known, RS_CHANGE_BACK, none);
-        } else if (reported(known)) {
+        } else if (reported(known) && !told_after(known, settle->at_us)) {
             known->state = RS_CHANGE_WITHDRAWN; /* provisional: see below */
             known->by = (struct rs_key){{0xff}};
             settle->counts->withdrawn++;
@@ -224,14 +231,17 @@ static bool words_reported(const struct rs_parcel_state *s, const struct rs_know
 }
 
 /* What an older snapshot adds is not in the newest one, unless it only reads
- * anew what that one says too. */
-static void withdraw_added(struct settle *settle, uint32_t from)
+ * anew what that one says too.  Of what is told apart from snapshots only a
+ * status that is older than the newest one goes. */
+static void withdraw_added(struct settle *settle, uint32_t from, bool snapshot)
 {
     struct rs_parcel_state *s = settle->state;
     for (uint32_t i = from; i < s->known_n; i++) {
-        if (words_reported(s, &s->known[i])) continue;
-        s->known[i].state = RS_CHANGE_WITHDRAWN;
-        s->known[i].by = (struct rs_key){{0xff}};
+        struct rs_known *known = &s->known[i];
+        if (!snapshot && (known->kind != RS_EVENT_REPORTED || told_after(known, settle->at_us))) continue;
+        if (words_reported(s, known)) continue;
+        known->state = RS_CHANGE_WITHDRAWN;
+        known->by = (struct rs_key){{0xff}};
         settle->counts->withdrawn++;
     }
     settle_source(settle, false);
@@ -288,11 +298,12 @@ struct rs_track_counts rs_track_report(struct rs_parcel_state *s, struct rs_aren
         view->source = source;
     }
     bool newest = is_newest(s, view, order, reading);
-    struct settle settle = {s, arena, view, message, view->rev + 1, &counts};
+    int64_t at_us = snapshot && newest ? order->at_us : view->order.at_us;
+    struct settle settle = {s, arena, view, at_us, message, view->rev + 1, &counts};
     if (snapshot && newest) {
         settle_source(&settle, true);
-    } else if (snapshot && applied(view)) {
-        withdraw_added(&settle, first_added);
+    } else if (applied(view)) {
+        withdraw_added(&settle, first_added, snapshot);
     }
     if (report->facts.any && newest && !(view->has_facts && rs_key_eq(view->facts, report->facts.key))) {
         counts.facts_changed = true;

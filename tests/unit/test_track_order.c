@@ -99,6 +99,27 @@ Test(track_order, gives_one_outcome_whatever_the_order)
     }
 }
 
+/* A source that tells apart from its histories that it has stopped looking. */
+Test(track_order, keeps_a_standing_status_until_a_newer_snapshot)
+{
+    static const struct {
+        struct rs_letter_text letter[LETTERS_MAX];
+        const char *want;
+    } cases[] = {
+        {{{"a b", 2}, {"j", 9, .part = true}}, "a b j; head j"},
+        {{{"a", 1}, {"a b", 2}, {"a b", 2, .published = 20}, {"j", 9, .part = true}}, "a b j; head j"},
+        {{{"a b", 2}, {"j", 9, .part = true}, {"a b c", 12}}, "a b c j-; head c"},
+        {{{"a b", 2}, {"j", 9, .part = true}, {"j", 9, .part = true, .published = 20}, {"a b", 9}}, "a b j-; head b"},
+    };
+    rs_special_scan['j'] = (struct rs_special_scan){.kind = RS_EVENT_REPORTED};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        int n = 0;
+        while (n < LETTERS_MAX && cases[i].letter[n].scans) n++;
+        assert_any_order(cases[i].letter, n, cases[i].want);
+    }
+    rs_special_scan['j'] = (struct rs_special_scan){0};
+}
+
 /* The same from the rules alone: the newest message decides. */
 static const char *expected(const struct rs_letter_text *letters, int n)
 {
