@@ -1,5 +1,5 @@
-/* Batches into PostgreSQL, exactly once: claims, the transaction, and what is
- * done when it fails.
+/* Batches into PostgreSQL, exactly once: the transaction, and what is done when
+ * it fails.  sink_session.c has claims and connections.
  *
  * The transaction
  *   1  positions: compare-and-set of every partition's next under our term.
@@ -16,7 +16,8 @@
  *
  * When it fails (rule D6) the transaction is gone and the batch is still here,
  * decoded; it is decided anew from what PostgreSQL then knows.
- *   conflict     again, at once and then with growing pauses
+ *   conflict     again, at once and then with growing pauses; if a lock was
+ *                waited for too long, members' sessions that hang are ended
  *   server       connect again, claim every partition again, and look: if the
  *                positions are already behind the batch, the COMMIT had gone
  *                through and only its answer was lost; if they are where the
@@ -28,91 +29,17 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "rastro/fault.h"
 #include "rastro/log.h"
 #include "rastro/migrate.h"
 #include "sink_private.h"
 
-#define PAUSE_MIN_US 10000
-#define PAUSE_MAX_US (5 * RS_SECOND_US)
-/* A previous owner's transaction is waited for this long, then ended. */
-#define CLAIM_LOCK_TIMEOUT "2s"
 /* PostgreSQL refusing more of a batch than this is no accident of the data. */
 #define REFUSED_MIN 10
 #define REFUSED_SHARE 100
 
-/* ---- waiting ------------------------------------------------------------------- */
-
-static bool stopping(const struct rs_sink *sink)
-{
-    return sink->options.stopping && sink->options.stopping(sink->options.stopping_self);
-}
-
-/* Growing pauses with some chance in them, cut short by a stop. */
-static bool pause_for(struct rs_sink *sink, int64_t *pause_us)
-{
-    int64_t left = *pause_us / 2 + rand() % (*pause_us / 2 + 1);
-    *pause_us = *pause_us * 2 < PAUSE_MAX_US ? *pause_us * 2 : PAUSE_MAX_US;
-    while (left > 0 && !stopping(sink)) {
-        int64_t piece = left < 50000 ? left : 50000;
-        struct timespec t = {0, (long)piece * 1000};
-        nanosleep(&t, NULL);
-        left -= piece;
-    }
-    return !stopping(sink);
-}
-
-/* ---- the session ------------------------------------------------------------------ */
-
-static int read_history(struct rs_sink *sink, bool *ret_same, struct rs_diag *diag)
-{
-    static const char identify[] =
-        "SELECT (SELECT system_identifier FROM pg_control_system()), "
-        "('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::bigint, "
-        "(SELECT proof FROM rastro.proofs WHERE member = $1 AND worker = $2)";
-    struct rs_pg_rows *rows;
-    rs_pg_uuid(&sink->params, sink->options.member);
-    rs_pg_int4(&sink->params, sink->options.worker);
-    int err = rs_pg_run(sink->pg, identify, &sink->params, &rows, diag);
-    if (err) return err;
-    int64_t system_id = rs_pg_get_int(rows, 0, 0), timeline = rs_pg_get_int(rows, 0, 1);
-    bool proof_there = !rs_pg_is_null(rows, 0, 2) && rs_key_eq(rs_pg_get_key(rows, 0, 2), sink->proof);
-    *ret_same = sink->system_id == system_id && sink->timeline == timeline && (!sink->proved || proof_there);
-    sink->system_id = system_id;
-    sink->timeline = timeline;
-    return RS_OK;
-}
-
-/* A server in recovery looks like one that is away, until it is promoted. */
-static int check_primary(struct rs_sink *sink, struct rs_diag *diag)
-{
-    static const char ask[] = "SELECT pg_is_in_recovery()";
-    struct rs_pg_rows *rows;
-    int err = rs_pg_run(sink->pg, ask, NULL, &rows, diag);
-    if (!err && rs_pg_get_int(rows, 0, 0)) {
-        err = rs_fail(diag, RS_E_SERVER, "postgresql %s: a standby, nothing can be written", rs_pg_where(sink->pg));
-    }
-    return err;
-}
-
-/* After each connection.  Ids and blocks are asked for again in any case: they
- * are few; what D2 guards beyond them is the parcel table. */
-static int settle_in(struct rs_sink *sink, struct rs_diag *diag)
-{
-    bool known = sink->system_id != 0, same = false;
-    rs_sink_forget_ids(sink);
-    int err = check_primary(sink, diag);
-    if (!err) err = read_history(sink, &same, diag);
-    if (!err && known && !same) {
-        rs_warn("postgresql %s: another history of the database than before; everything known is forgotten",
-                rs_pg_where(sink->pg));
-        sink->proved = false;
-    }
-    if (!err) err = rs_pg_script(sink->pg, "SET search_path = pg_catalog, pg_temp; SET statement_timeout = '10min'", diag);
-    return err ? err : rs_pg_script(sink->pg, rs_sink_temporary, diag);
-}
+/* ---- life ------------------------------------------------------------------------ */
 
 int rs_sink_open(const struct rs_sink_options *options, struct rs_sink **ret, struct rs_diag *diag)
 {
@@ -122,7 +49,7 @@ int rs_sink_open(const struct rs_sink_options *options, struct rs_sink **ret, st
     sink->coder = rs_raw_coder_new();
     int err = rs_pg_open(&options->pg, &sink->pg, diag);
     if (!err) err = rs_schema_version_check(sink->pg, diag);
-    if (!err) err = settle_in(sink, diag);
+    if (!err) err = rs_sink_settle_in(sink, diag);
     if (err) {
         rs_sink_close(sink);
         return err;
@@ -148,189 +75,20 @@ void rs_sink_close(struct rs_sink *sink)
     free(sink);
 }
 
-/* ---- claims -------------------------------------------------------------------------- */
-
-static void put_partition(struct rs_sink *sink, const struct rs_partition *partition)
-{
-    rs_pg_text(&sink->params, sink->options.cluster);
-    rs_pg_text(&sink->params, partition->topic);
-    rs_pg_int4(&sink->params, partition->number);
-}
-
-/* The previous owner stands inside its transaction: end its session, which is
- * recognised by its process id and its start. */
-static int end_previous(struct rs_sink *sink, const struct rs_partition *partition, struct rs_diag *diag)
-{
-    static const char end[] =
-        "SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a JOIN rastro.positions p "
-        "ON a.pid = p.backend_pid AND a.backend_start = p.backend_start "
-        "WHERE p.cluster = $1 AND p.topic = $2 AND p.partition = $3 AND a.pid <> pg_backend_pid()";
-    put_partition(sink, partition);
-    return rs_pg_run(sink->pg, end, &sink->params, NULL, diag);
-}
-
-/* What a claim reads. */
-struct claim {
-    int64_t next, term, last_offset;
-    struct rs_key last_hash;
-    char halted[RS_HALT_TEXT_MAX];
-};
-
-#define ANY_TERM (-1)
-
-/* One try, in a transaction of its own; only while the term is `term`, unless
- * that is ANY_TERM.  RS_E_FENCED when it is another. */
-static int claim_once(struct rs_sink *sink, const struct rs_partition *partition, int64_t term, struct claim *ret,
-                      struct rs_diag *diag)
-{
-    static const char add[] =
-        "INSERT INTO rastro.positions (cluster, topic, partition, next, owner_term) VALUES ($1, $2, $3, $4, 0) "
-        "ON CONFLICT DO NOTHING";
-    static const char take[] =
-        "UPDATE rastro.positions SET owner_term = owner_term + 1, owner = $4, backend_pid = pg_backend_pid(), "
-        "backend_start = (SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()), "
-        "claimed_at = now() WHERE cluster = $1 AND topic = $2 AND partition = $3 AND $5 IN (-1, owner_term) "
-        "RETURNING next, owner_term, last_offset, last_hash, halted";
-    int err = rs_pg_script(sink->pg, "BEGIN; SET LOCAL lock_timeout = '" CLAIM_LOCK_TIMEOUT "'", diag);
-    if (!err) {
-        put_partition(sink, partition);
-        rs_pg_int8(&sink->params, partition->start);
-        err = rs_pg_run(sink->pg, add, &sink->params, NULL, diag);
-    }
-    struct rs_pg_rows *rows = NULL;
-    struct claim found = {0};
-    if (!err) {
-        put_partition(sink, partition);
-        rs_pg_text(&sink->params, rs_str_of(sink->options.member_name));
-        rs_pg_int8(&sink->params, term);
-        err = rs_pg_run(sink->pg, take, &sink->params, &rows, diag);
-    }
-    if (!err && !rs_pg_count(rows)) {
-        err = rs_fail(diag, RS_E_FENCED, "%.*s/%d has another owner", RS_FMT(partition->topic), partition->number);
-    }
-    if (!err) {
-        found.next = rs_pg_get_int(rows, 0, 0);
-        found.term = rs_pg_get_int(rows, 0, 1);
-        found.last_offset = rs_pg_is_null(rows, 0, 2) ? -1 : rs_pg_get_int(rows, 0, 2);
-        found.last_hash = rs_pg_get_key(rows, 0, 3);
-        struct rs_str halted = rs_pg_get_str(rows, 0, 4);
-        snprintf(found.halted, sizeof found.halted, "%.*s", RS_FMT(halted));
-        err = rs_pg_script(sink->pg, "COMMIT", diag);
-    }
-    if (err) {
-        struct rs_diag ignored;
-        if (rs_pg_alive(sink->pg)) rs_pg_script(sink->pg, "ROLLBACK", &ignored);
-        return err;
-    }
-    rs_kill_point(RS_KILL_AFTER_CLAIM);
-    *ret = found;
-    return RS_OK;
-}
-
-static void add_partition(struct rs_partitions *to, struct rs_partition *partition)
-{
-    for (uint32_t i = 0; i < to->n; i++) {
-        if (to->list[i] == partition) return;
-    }
-    if (to->n == to->room) {
-        to->room = to->room ? to->room * 2 : 16;
-        to->list = rs_realloc(to->list, to->room * sizeof *to->list);
-    }
-    to->list[to->n++] = partition;
-}
-
-static void remove_partition(struct rs_partitions *from, const struct rs_partition *partition)
-{
-    for (uint32_t i = 0; i < from->n; i++) {
-        if (from->list[i] == partition) from->list[i--] = from->list[--from->n];
-    }
-}
-
-/* It is somebody else's, or must stand still: nothing of it may be written. */
-static void lose(struct rs_sink *sink, struct rs_partition *partition)
-{
-    rs_store_release_bool(&partition->owned, false); /* pairs with the reader's acquire */
-    remove_partition(&sink->owned, partition);
-    add_partition(&sink->lost, partition);
-}
-
-struct rs_partition *rs_sink_lost(struct rs_sink *sink)
-{
-    return sink->lost.n ? sink->lost.list[--sink->lost.n] : NULL;
-}
-
-static int come_back(struct rs_sink *sink, struct rs_diag *diag);
-
-int rs_sink_claim(struct rs_sink *sink, struct rs_partition *partition, struct rs_diag *diag)
-{
-    int64_t pause = PAUSE_MIN_US;
-    for (;;) {
-        int32_t topic;
-        int err = rs_pg_alive(sink->pg) ? RS_OK : come_back(sink, diag);
-        if (!err) err = rs_sink_topic_id(sink, partition->topic, &topic, diag);
-        struct claim claim;
-        if (!err) err = claim_once(sink, partition, ANY_TERM, &claim, diag);
-        if (!err) {
-            partition->topic_id = (int16_t)topic;
-            partition->durable = partition->read = claim.next;
-            partition->term = claim.term;
-            partition->last_offset = claim.last_offset;
-            partition->last_hash = claim.last_hash;
-            memcpy(partition->halted, claim.halted, sizeof partition->halted);
-            remove_partition(&sink->lost, partition);
-            add_partition(&sink->owned, partition);
-            return RS_OK;
-        }
-        if (rs_err_class(err) != RS_CLASS_RETRY) return err;
-        if (!strcmp(rs_pg_sqlstate(sink->pg), "55P03")) {
-            rs_info("claim %.*s/%d: ending the previous owner's session", RS_FMT(partition->topic), partition->number);
-            end_previous(sink, partition, diag);
-        } else {
-            rs_warn_every(10, "claim %.*s/%d: %s", RS_FMT(partition->topic), partition->number, diag->text);
-        }
-        if (!pause_for(sink, &pause)) return RS_E_SERVER;
-    }
-}
-
-void rs_sink_release(struct rs_sink *sink, struct rs_partition *partition)
-{
-    static const char let_go[] =
-        "UPDATE rastro.positions SET owner = NULL, backend_pid = NULL, backend_start = NULL "
-        "WHERE cluster = $1 AND topic = $2 AND partition = $3 AND owner_term = $4";
-    struct rs_diag ignored;
-    remove_partition(&sink->owned, partition);
-    remove_partition(&sink->lost, partition);
-    if (!rs_pg_alive(sink->pg)) return;
-    put_partition(sink, partition);
-    rs_pg_int8(&sink->params, partition->term);
-    rs_pg_run(sink->pg, let_go, &sink->params, NULL, &ignored);
-}
-
-int rs_sink_halt(struct rs_sink *sink, struct rs_partition *partition, struct rs_diag *diag)
-{
-    static const char halt[] =
-        "UPDATE rastro.positions SET halted = $5, halted_at = now() "
-        "WHERE cluster = $1 AND topic = $2 AND partition = $3 AND owner_term = $4";
-    if (!rs_pg_alive(sink->pg)) return rs_fail(diag, RS_E_SERVER, "the session is gone");
-    put_partition(sink, partition);
-    rs_pg_int8(&sink->params, partition->term);
-    rs_pg_text(&sink->params, rs_str_of(partition->halted));
-    return rs_pg_run(sink->pg, halt, &sink->params, NULL, diag);
-}
-
 /* ---- the transaction --------------------------------------------------------------------- */
 
 /* Where each part is to be after the messages [from, to) of the batch. */
 struct step {
-    int64_t from, to;      /* next */
-    int64_t last;          /* index of its last message, or -1 */
+    int64_t from, to; /* next */
+    int64_t last;     /* index of its last message, or -1 */
 };
 
 static uint32_t plan_steps(const struct rs_work *work, struct step *ret)
 {
     const struct rs_batch *batch = work->batch;
     uint32_t moving = 0;
-    for (uint32_t p = 0; p < batch->part_count; p++) ret[p] = (struct step){batch->part[p].from, batch->part[p].from, -1};
+    for (uint32_t p = 0; p < batch->part_count; p++)
+        ret[p] = (struct step){batch->part[p].from, batch->part[p].from, -1};
     for (uint32_t i = 0; i < work->to; i++) {
         struct step *step = &ret[batch->message[i].part];
         if (i < work->from) {
@@ -361,16 +119,16 @@ static int move_positions(struct rs_sink *sink, const struct step *step, uint32_
     const struct rs_batch *batch = sink->work.batch;
     struct rs_pg_params *params = &sink->params;
     rs_pg_text(params, sink->options.cluster);
-#define EACH(element, put)                                                                   \
-    rs_pg_array_open(params, element);                                                       \
-    for (uint32_t i = 0; i < batch->part_count; i++) {                                       \
-        const struct rs_partition *partition = batch->part[i].partition;                     \
+#define EACH(element, put)                                                                             \
+    rs_pg_array_open(params, element);                                                                 \
+    for (uint32_t i = 0; i < batch->part_count; i++) {                                                 \
+        const struct rs_partition *partition = batch->part[i].partition;                               \
         const struct rs_batch_message *last = step[i].last < 0 ? NULL : &batch->message[step[i].last]; \
-        if (step[i].to == step[i].from) continue;                                            \
-        (void)partition;                                                                     \
-        (void)last;                                                                          \
-        put;                                                                                 \
-    }                                                                                        \
+        if (step[i].to == step[i].from) continue;                                                      \
+        (void)partition;                                                                               \
+        (void)last;                                                                                    \
+        put;                                                                                           \
+    }                                                                                                  \
     rs_pg_array_close(params)
     EACH(RS_PG_TEXT, rs_pg_array_bytes(params, partition->topic.p, partition->topic.n));
     EACH(RS_PG_INT4, rs_pg_array_int4(params, partition->number));
@@ -404,9 +162,8 @@ static int enter_epoch(struct rs_sink *sink, struct rs_diag *diag)
 
 static int put_proof(struct rs_sink *sink, struct rs_key proof, struct rs_diag *diag)
 {
-    static const char prove[] =
-        "INSERT INTO rastro.proofs (member, worker, proof) VALUES ($1, $2, $3) "
-        "ON CONFLICT (member, worker) DO UPDATE SET proof = excluded.proof, proved_at = now()";
+    static const char prove[] = "INSERT INTO rastro.proofs (member, worker, proof) VALUES ($1, $2, $3) "
+                                "ON CONFLICT (member, worker) DO UPDATE SET proof = excluded.proof, proved_at = now()";
     rs_pg_uuid(&sink->params, sink->options.member);
     rs_pg_int4(&sink->params, sink->options.worker);
     rs_pg_uuid(&sink->params, proof);
@@ -487,85 +244,6 @@ static int try_range(struct rs_sink *sink, struct rs_batch *batch, uint32_t from
 
 /* ---- failures ------------------------------------------------------------------------------ */
 
-static int reconnect(struct rs_sink *sink, struct rs_diag *diag)
-{
-    int err = rs_pg_reopen(sink->pg, diag);
-    return err ? err : settle_in(sink, diag);
-}
-
-static int claim_again(struct rs_sink *sink, struct rs_partition *partition, struct rs_diag *diag)
-{
-    struct claim claim;
-    int err;
-    while ((err = claim_once(sink, partition, partition->term, &claim, diag)) == RS_E_CONFLICT) {
-        int64_t pause = PAUSE_MIN_US;
-        if ((err = end_previous(sink, partition, diag))) return err;
-        if (!pause_for(sink, &pause)) return RS_E_SERVER;
-    }
-    if (err) return err;
-    /* Only where it is and our term are new; what is in batches stays. */
-    partition->term = claim.term;
-    partition->durable = claim.next;
-    return RS_OK;
-}
-
-/* After a lost session every partition is claimed again, so that the old
- * backend, should it still stand, can write no more, and a successor finds the
- * new one.  Where the term is not ours any more it is not taken back: that is
- * for the group to say. */
-static int claim_all_again(struct rs_sink *sink, struct rs_diag *diag)
-{
-    for (uint32_t i = 0; i < sink->owned.n; i++) {
-        struct rs_partition *partition = sink->owned.list[i];
-        int err = claim_again(sink, partition, diag);
-        if (err == RS_E_FENCED) {
-            lose(sink, partition);
-            i--;
-        } else if (err) {
-            return err;
-        }
-    }
-    return RS_OK;
-}
-
-static int come_back(struct rs_sink *sink, struct rs_diag *diag)
-{
-    int64_t pause = PAUSE_MIN_US;
-    for (;;) {
-        int err = reconnect(sink, diag);
-        if (!err) err = claim_all_again(sink, diag);
-        if (!err) {
-            rs_info("postgresql %s: connected again", rs_pg_where(sink->pg));
-            return RS_OK;
-        }
-        /* A server that comes up refuses in many ways; only stopping ends it. */
-        rs_warn_every(10, "%s; trying again", diag->text);
-        if (!pause_for(sink, &pause)) return rs_fail(diag, RS_E_SERVER, "stopped while PostgreSQL was away");
-    }
-}
-
-/* Reads where our partitions stand; those that are not where the batch expects
- * them are no longer ours to write. */
-static int find_lost(struct rs_sink *sink, const struct rs_batch *batch, uint32_t *ret_lost, struct rs_diag *diag)
-{
-    static const char look[] =
-        "SELECT next, owner_term FROM rastro.positions WHERE cluster = $1 AND topic = $2 AND partition = $3";
-    *ret_lost = 0;
-    for (uint32_t i = 0; i < batch->part_count; i++) {
-        struct rs_partition *partition = batch->part[i].partition;
-        struct rs_pg_rows *rows;
-        put_partition(sink, partition);
-        int err = rs_pg_run(sink->pg, look, &sink->params, &rows, diag);
-        if (err) return err;
-        bool ours = rs_pg_count(rows) && rs_pg_get_int(rows, 0, 1) == partition->term &&
-                    rs_pg_get_int(rows, 0, 0) == batch->part[i].from;
-        if (ours) continue;
-        lose(sink, partition);
-        ++*ret_lost;
-    }
-    return RS_OK;
-}
-
 /* After a lost session: did the COMMIT of the messages before `to` go through?
  * All parts moved together or none did.  Anything else is not ours, and the
  * next try finds that out. */
@@ -590,7 +268,7 @@ static int halt_partition(struct rs_sink *sink, struct rs_batch *batch, uint32_t
     snprintf(partition->halted, sizeof partition->halted, "%s", why);
     struct rs_diag ignored;
     rs_sink_halt(sink, partition, &ignored);
-    lose(sink, partition);
+    rs_sink_lose(sink, partition);
     return rs_fail(diag, RS_E_HALT, "%.*s/%d %s", RS_FMT(partition->topic), partition->number, why);
 }
 
@@ -620,7 +298,8 @@ static void quarantine_message(struct rs_sink *sink, struct rs_batch *batch, uin
 {
     struct rs_message *m = &batch->message[i].message;
     char reason[400];
-    snprintf(reason, sizeof reason, "refused by PostgreSQL: %s (%s)", rs_pg_message(sink->pg), rs_pg_sqlstate(sink->pg));
+    snprintf(reason, sizeof reason, "refused by PostgreSQL: %s (%s)", rs_pg_message(sink->pg),
+             rs_pg_sqlstate(sink->pg));
     m->outcome = RS_OUTCOME_QUARANTINED;
     m->reason = rs_arena_str(batch->arena, rs_str_of(reason));
     m->report_count = 0;
@@ -676,7 +355,7 @@ static bool short_of_resources(const struct rs_sink *sink)
 
 int rs_sink_apply(struct rs_sink *sink, struct rs_batch *batch, struct rs_sink_counts *ret, struct rs_diag *diag)
 {
-    int64_t pause = PAUSE_MIN_US;
+    int64_t pause = RS_SINK_PAUSE_MIN_US;
     uint32_t width = UINT32_MAX;
     while (pending(batch)) {
         uint32_t to = width < batch->count ? width : batch->count;
@@ -687,7 +366,7 @@ int rs_sink_apply(struct rs_sink *sink, struct rs_batch *batch, struct rs_sink_c
         }
         if (err == RS_E_FENCED) {
             uint32_t lost;
-            err = find_lost(sink, batch, &lost, diag);
+            err = rs_sink_find_lost(sink, batch, &lost, diag);
             if (!err && lost) return RS_E_FENCED;
             if (!err) err = RS_E_CONFLICT;
         }
@@ -696,11 +375,13 @@ int rs_sink_apply(struct rs_sink *sink, struct rs_batch *batch, struct rs_sink_c
         } else if (err == RS_E_CONFLICT || short_of_resources(sink)) {
             ret->conflicts++;
             rs_warn_every(10, "%s; the batch is tried again", diag->text);
-            if (!pause_for(sink, &pause)) return RS_E_SERVER;
+            struct rs_diag ignored;
+            if (!strcmp(rs_pg_sqlstate(sink->pg), "55P03")) rs_sink_end_hung(sink, &ignored);
+            if (!rs_sink_pause(sink, &pause)) return RS_E_SERVER;
         } else {
             ret->reconnects++;
             rs_warn_every(5, "%s", diag->text);
-            if ((err = come_back(sink, diag))) return err;
+            if ((err = rs_sink_come_back(sink, diag))) return err;
             if (sink->lost.n) return rs_fail(diag, RS_E_FENCED, "another owner has taken over meanwhile");
             if (went_through(sink, batch, to)) settle(sink, batch, to, ret);
         }

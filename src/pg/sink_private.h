@@ -119,6 +119,24 @@ struct rs_sink {
     } owned, lost; /* lost: not yet fetched by rs_sink_lost */
 };
 
+/* The first pause before another try; rs_sink_pause lets it grow. */
+#define RS_SINK_PAUSE_MIN_US 10000
+
+/* ---- sink_session.c: sessions and claims */
+/* Growing pauses with some chance in them; false when a stop cut one short. */
+bool rs_sink_pause(struct rs_sink *sink, int64_t *pause_us);
+/* After each connection: is it a primary, and the database that we know? */
+int rs_sink_settle_in(struct rs_sink *sink, struct rs_diag *diag);
+/* Connects until it works and claims every partition of ours again; those that
+ * have another owner by now are lost. */
+int rs_sink_come_back(struct rs_sink *sink, struct rs_diag *diag);
+/* Nothing of the partition may be written any more. */
+void rs_sink_lose(struct rs_sink *sink, struct rs_partition *partition);
+/* Those of the batch's partitions that are not where the batch starts, or not ours. */
+int rs_sink_find_lost(struct rs_sink *sink, const struct rs_batch *batch, uint32_t *ret_lost, struct rs_diag *diag);
+/* Ends the members' sessions that hang in a transaction. */
+int rs_sink_end_hung(struct rs_sink *sink, struct rs_diag *diag);
+
 /* ---- sink_ids.c: numbers, blocks, dictionaries; each outside of a batch's transaction */
 int rs_sink_source_id(struct rs_sink *sink, struct rs_str name, int32_t *ret, struct rs_diag *diag);
 int rs_sink_topic_id(struct rs_sink *sink, struct rs_str name, int32_t *ret, struct rs_diag *diag);

@@ -233,7 +233,7 @@ class Case(unittest.TestCase):
         except servers.ServerError:
             return 0
 
-    def wait_applied(self, truth, share=1.0, seconds=300):
+    def wait_applied(self, truth, share=1.0, seconds=90):
         wanted = int(truth.messages * share)
 
         def there():
