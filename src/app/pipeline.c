@@ -470,6 +470,7 @@ int rs_pipeline_run(struct rs_pipeline *p, struct rs_diag *diag)
     for (int i = 0; i < p->options.workers; i++) rs_worker_start(&p->worker[i]);
     const struct rs_slot *halted = NULL;
     int halted_n = 0;
+    p->polled_us = now_us(p);
     while (!rs_load_acquire_bool(&p->stop) && !p->fatal) {
         poll_group(p, 50);
         read_letters(p);
@@ -499,6 +500,15 @@ void rs_pipeline_stop(struct rs_pipeline *p)
 const struct rs_counters *rs_pipeline_counters(const struct rs_pipeline *p)
 {
     return &p->counters;
+}
+
+int64_t rs_pipeline_took_us(const struct rs_pipeline *p)
+{
+    int64_t last = p->polled_us;
+    for (int i = 0; i < p->options.workers; i++) {
+        if (p->worker[i].committed_us > last) last = p->worker[i].committed_us;
+    }
+    return last - p->polled_us;
 }
 
 static int note_profiles(const struct rs_pipeline_options *options, struct rs_diag *diag)

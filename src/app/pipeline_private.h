@@ -73,6 +73,7 @@ struct rs_worker {
     struct rs_batch *batch[RS_WORKER_BATCHES];
     pthread_t reader, writer;
     bool running;
+    int64_t committed_us; /* monotonic, of the last commit; read when the writer has ended */
     int slots; /* how many were given to it */
 };
 
@@ -92,6 +93,7 @@ struct rs_pipeline {
     bool revoking;         /* a revocation is to be answered */
     int64_t revoke_deadline_us;
     int64_t tell_us;
+    int64_t polled_us; /* monotonic, of the first poll */
     bool fatal;
     bool assigned_once;
 };

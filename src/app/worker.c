@@ -273,6 +273,7 @@ static void write_batch(struct rs_worker *w, struct rs_batch *batch)
         struct rs_sink_counts counts = {0};
         err = rs_sink_apply(w->sink, batch, &counts, &diag);
         count(w, &counts);
+        if (counts.batches) w->committed_us = rs_mono_us(w->pipeline->options.clock);
         report_lost(w);
         if (err != RS_E_FENCED && err != RS_E_HALT) break;
         rs_warn("worker %d: %s", w->number, diag.text);

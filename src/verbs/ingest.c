@@ -72,6 +72,15 @@ static void print_summary(const struct rs_counters *c)
 #undef N
 }
 
+static void print_took(const struct rs_pipeline *pipeline)
+{
+    int64_t took_us = rs_pipeline_took_us(pipeline);
+    if (!took_us) return;
+    double seconds = (double)took_us / RS_SECOND_US;
+    double fresh = (double)rs_load_relaxed_u64(&rs_pipeline_counters(pipeline)->events_new);
+    printf("took %.3f s from first poll to last commit, %.0f new events a second\n", seconds, fresh / seconds);
+}
+
 static int run(const struct rs_pipeline_options *options, const char *metrics, struct rs_diag *diag)
 {
     struct rs_pipeline *pipeline;
@@ -85,6 +94,7 @@ static int run(const struct rs_pipeline_options *options, const char *metrics, s
         err = rs_pipeline_run(pipeline, diag);
         running = NULL;
         print_summary(rs_pipeline_counters(pipeline));
+        print_took(pipeline);
     }
     rs_httpd_close(httpd);
     rs_pipeline_close(pipeline);
@@ -112,13 +122,15 @@ int rs_verb_ingest(const struct rs_options *options, struct rs_diag *diag)
         .raw = raw_mode(options),
         .until_end = rs_opt_flag(options, RS_OPT_UNTIL_END),
     };
+    const char *metrics = rs_opt_text(options, RS_OPT_METRICS);
     err = read_start(options, &pipeline, diag);
+    if (!err && *metrics) err = rs_httpd_check(metrics, diag);
     if (!err) err = rs_topics_of(options, &schema.profiles, &topics, &count, diag);
     if (!err) {
         pipeline.topic = topics;
         pipeline.topic_count = count;
         pipeline.kafka = rs_kafka_options_of(options, topics, count);
-        err = run(&pipeline, rs_opt_text(options, RS_OPT_METRICS), diag);
+        err = run(&pipeline, metrics, diag);
         rs_kafka_options_free(&pipeline.kafka);
     }
     rs_topics_free(topics, count);
