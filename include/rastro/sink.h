@@ -52,9 +52,13 @@ void rs_sink_close(struct rs_sink *sink); /* NULL is fine */
 int rs_sink_claim(struct rs_sink *sink, struct rs_partition *partition, struct rs_diag *diag);
 
 /* The next partition that turned out not to be ours any more, or must halt,
- * since it was last asked; NULL when there is none.  Ask after each claim and
- * each batch: a lost connection can cost any of them. */
+ * since it was last asked; NULL when there is none.  Ask after each claim, look
+ * and batch: a lost connection can cost any of them. */
 struct rs_partition *rs_sink_lost(struct rs_sink *sink);
+
+/* For a writer with nothing to do: finds out whether the session still stands
+ * and whether our partitions are where we left them; see rs_sink_lost. */
+int rs_sink_look(struct rs_sink *sink, struct rs_diag *diag);
 
 /* Says that we no longer own it; failing is harmless, the next claim fences. */
 void rs_sink_release(struct rs_sink *sink, struct rs_partition *partition);

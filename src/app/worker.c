@@ -18,6 +18,8 @@
 #include "rastro/fault.h"
 #include "rastro/log.h"
 
+#define LOOK_EVERY_MS 5000
+
 /* ---- the reader ------------------------------------------------------------------- */
 
 struct reader {
@@ -290,11 +292,23 @@ static void write_batch(struct rs_worker *w, struct rs_batch *batch)
     }
 }
 
+/* The next letter; while there is none, a look at PostgreSQL every now and then. */
+static struct rs_letter next_letter(struct rs_worker *w)
+{
+    struct rs_letter letter;
+    while (!rs_mailbox_take(w->writer_box, LOOK_EVERY_MS, &letter)) {
+        struct rs_diag diag = {0};
+        if (rs_sink_look(w->sink, &diag)) rs_warn_every(10, "%s", diag.text);
+        report_lost(w);
+    }
+    return letter;
+}
+
 static void *write_loop(void *self)
 {
     struct rs_worker *w = self;
     struct rs_letter letter;
-    while (rs_mailbox_take(w->writer_box, -1, &letter) && letter.kind != RS_LETTER_STOP) {
+    while ((letter = next_letter(w)).kind != RS_LETTER_STOP) {
         struct rs_slot *slot = letter.what;
         struct rs_diag diag = {0};
         int err;

@@ -9,6 +9,8 @@
  *   - a batch that waits too long for any row ends the members' sessions that
  *     stand in a transaction and have long been waiting for their client.
  *     Whoever was only slow connects again and loses nothing.
+ * A member that has nothing to write looks from time to time whether it is
+ * still the owner: after a fail-over its positions may lie further back.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -297,6 +299,8 @@ static int claim_again(struct rs_sink *sink, struct rs_partition *partition, str
         if (!rs_sink_pause(sink, &pause)) return RS_E_SERVER;
     }
     if (err) return err;
+    /* What was durable is not any more: another history of the database. */
+    if (claim.next < partition->durable) return RS_E_FENCED;
     /* Only where it is and our term are new; what is in batches stays. */
     partition->term = claim.term;
     partition->durable = claim.next;
@@ -356,4 +360,44 @@ int rs_sink_find_lost(struct rs_sink *sink, const struct rs_batch *batch, uint32
         ++*ret_lost;
     }
     return RS_OK;
+}
+
+/* Those of our partitions that PostgreSQL knows otherwise than we do. */
+static int find_moved(struct rs_sink *sink, struct rs_pg_rows **ret, struct rs_diag *diag)
+{
+    static const char look[] =
+        "SELECT w.at - 1 FROM unnest($2::text[], $3::int[], $4::bigint[], $5::bigint[]) "
+        "WITH ORDINALITY w (topic, partition, next, term, at) LEFT JOIN rastro.positions p "
+        "ON p.cluster = $1 AND p.topic = w.topic COLLATE \"C\" AND p.partition = w.partition "
+        "WHERE p.next IS DISTINCT FROM w.next OR p.owner_term IS DISTINCT FROM w.term ORDER BY 1 DESC";
+    struct rs_pg_params *params = &sink->params;
+    struct rs_partition *const *list = sink->owned.list;
+    uint32_t n = sink->owned.n;
+    rs_pg_text(params, sink->options.cluster);
+    rs_pg_array_open(params, RS_PG_TEXT);
+    for (uint32_t i = 0; i < n; i++) rs_pg_array_bytes(params, list[i]->topic.p, list[i]->topic.n);
+    rs_pg_array_close(params);
+    rs_pg_array_open(params, RS_PG_INT4);
+    for (uint32_t i = 0; i < n; i++) rs_pg_array_int4(params, list[i]->number);
+    rs_pg_array_close(params);
+    rs_pg_array_open(params, RS_PG_INT8);
+    for (uint32_t i = 0; i < n; i++) rs_pg_array_int8(params, list[i]->durable);
+    rs_pg_array_close(params);
+    rs_pg_array_open(params, RS_PG_INT8);
+    for (uint32_t i = 0; i < n; i++) rs_pg_array_int8(params, list[i]->term);
+    rs_pg_array_close(params);
+    return rs_pg_run(sink->pg, look, params, ret, diag);
+}
+
+int rs_sink_look(struct rs_sink *sink, struct rs_diag *diag)
+{
+    if (!sink->owned.n) return RS_OK;
+    struct rs_pg_rows *rows;
+    int err = rs_pg_alive(sink->pg) ? find_moved(sink, &rows, diag) : RS_E_SERVER;
+    if (!rs_pg_alive(sink->pg)) return rs_sink_come_back(sink, diag);
+    /* From the last on, since losing one takes it out of the list. */
+    for (int i = 0; !err && i < rs_pg_count(rows); i++) {
+        rs_sink_lose(sink, sink->owned.list[rs_pg_get_int(rows, i, 0)]);
+    }
+    return err;
 }

@@ -1,0 +1,243 @@
+#!/usr/bin/env python3
+"""PostgreSQL that goes away, answers late, or refuses, under running members."""
+import os
+import subprocess
+import threading
+import time
+
+import world
+from proxy import Plan, Proxy
+from world import servers
+
+SMALL = ["--batch-rows", "300"]
+
+
+class Connections(world.Case):
+    def setUp(self):
+        super().setUp()
+        self.proxy = Proxy(self.pg.port)
+        self.pg_port = self.proxy.port
+        self.addCleanup(self.proxy.close)
+
+    def through_proxy(self, truth, plan):
+        """All of the truth, by two members; the plan holds once they run, since
+        whoever cannot connect at the start says so and ends."""
+        for name in ("a", "b"):
+            self.member(name, truth, *SMALL)
+        self.wait_applied(truth, 0.01)
+        self.proxy.plan = plan
+        self.proxy.cut()
+        self.wait_applied(truth, seconds=600 if world.LONG else 120)
+        self.end_members()
+        self.judge(truth)
+
+    def test_cut_after_n_bytes_to_the_server_n_swept(self):
+        truth = self.feed(messages=40000 if world.LONG else 8000)
+        # The first bytes are the start of a session; a batch has some 100 KB.
+        sweep = iter([int(300 * 1.13 ** step * self.random.uniform(0.9, 1.1)) for step in range(60)])
+        self.through_proxy(truth, lambda: Plan(to_server=next(sweep, None)))
+        print(f"    {self.proxy.cuts} connections cut")
+        self.assertGreater(self.proxy.cuts, 10)
+
+    def test_cut_after_n_bytes_from_the_server_n_swept(self):
+        truth = self.feed(messages=40000 if world.LONG else 8000)
+        sweep = iter([int(400 * 1.12 ** step * self.random.uniform(0.9, 1.1)) for step in range(60)])
+        self.through_proxy(truth, lambda: Plan(from_server=next(sweep, None)))
+        print(f"    {self.proxy.cuts} connections cut")
+        self.assertGreater(self.proxy.cuts, 10)
+
+    def test_reply_of_commit_dropped(self):
+        truth = self.feed(messages=40000 if world.LONG else 8000)
+        # A session's first COMMITs are those of claims.
+        self.through_proxy(truth, lambda: Plan(drop_reply_of_commit=self.random.randint(1, 12)))
+        print(f"    {self.proxy.dropped} answers dropped")
+        self.assertGreater(self.proxy.dropped, 3)
+        told = "".join(member.text() for member in self.members)
+        self.assertIn("the answer to COMMIT was lost; it had gone through", told)
+
+    def test_every_connection_cut_again_and_again(self):
+        truth = self.feed(messages=8000)
+        stop = threading.Event()
+
+        def cutter():
+            while not stop.wait(self.random.uniform(0.3, 1.5)):
+                self.proxy.cut()
+        thread = threading.Thread(target=cutter)
+        thread.start()
+        try:
+            for name in ("a", "b"):
+                self.member(name, truth, *SMALL)
+            self.wait_applied(truth, 0.7)
+        finally:
+            stop.set()
+            thread.join()
+        self.wait_applied(truth)
+        self.end_members()
+        self.judge(truth)
+
+
+class Servers(world.Case):
+    def test_backends_ended_under_load(self):
+        truth = self.feed(messages=8000)
+        for name in ("a", "b"):
+            self.member(name, truth, *SMALL)
+        for share in (0.05, 0.15, 0.3, 0.5, 0.7):
+            self.wait_applied(truth, share)
+            self.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'rastro_writer'")
+        self.wait_applied(truth)
+        self.end_members()
+        self.judge(truth)
+
+    def test_server_crashes_and_comes_back(self):
+        truth = self.feed(messages=8000)
+        for name in ("a", "b"):
+            self.member(name, truth, *SMALL)
+        for share in (0.1, 0.4, 0.6):
+            self.wait_applied(truth, share)
+            self.pg.stop("immediate")
+            time.sleep(self.random.uniform(0, 1))
+            self.pg.start()
+        self.wait_applied(truth)
+        self.end_members()
+        self.judge(truth)
+
+    def test_a_rival_that_locks_in_reverse_order(self):
+        self.sql("ALTER DATABASE rastro SET deadlock_timeout = '50ms'")
+        truth = self.feed(messages=8000)
+        stop = threading.Event()
+
+        def rival():
+            while not stop.is_set():
+                rows = self.sql("SELECT parcel_id FROM rastro.parcels ORDER BY parcel_id DESC LIMIT 60", check=False)
+                locks = "".join(f"SELECT 1 FROM rastro.parcels WHERE parcel_id = {row[0]} FOR UPDATE;"
+                                f"SELECT pg_sleep(0.01);" for row in rows)
+                self.sql(f"BEGIN; {locks} COMMIT;", check=False)
+        thread = threading.Thread(target=rival)
+        for name in ("a", "b"):
+            self.member(name, truth, *SMALL)
+        self.wait_applied(truth, 0.05)
+        thread.start()
+        try:
+            self.wait_applied(truth, 0.9)
+        finally:
+            stop.set()
+            thread.join()
+        self.wait_applied(truth)
+        self.end_members()
+        deadlocks = self.value("SELECT deadlocks FROM pg_stat_database WHERE datname = 'rastro'")
+        print(f"    {deadlocks} deadlocks")
+        self.judge(truth)
+
+    def test_rows_that_postgresql_alone_refuses_go_to_quarantine_one_by_one(self):
+        self.sql("ALTER TABLE rastro.events ADD CONSTRAINT planted CHECK (text IS DISTINCT FROM 'refuse me')")
+        truth = self.feed(messages=2000)
+        topic = truth.topics[0]
+        message = ('{"rastro":"event/1","number":"RB123456785CN",'
+                   '"event":{"time":"2026-11-01T10:%02d:00+08:00","code":"X%d","text":"%s"}}')
+        lines = "".join(f"commit\t0\tk\t{message % (n, n, 'refuse me' if n % 20 == 3 else 'fine')}\n"
+                        for n in range(60))
+        self.admin("transact", topic, input=lines)
+        self.drain(truth)
+        self.assertEqual(self.value("SELECT count(*) FROM rastro.events WHERE text = 'fine'"), "57")
+        self.assertEqual(self.value("SELECT count(*) FROM rastro.quarantined_events WHERE reason LIKE '%planted%'"),
+                         "3")
+
+    def test_a_refusal_of_nearly_everything_halts_and_empties_nothing_into_quarantine(self):
+        self.sql("ALTER TABLE rastro.events ADD CONSTRAINT planted CHECK (source = 0)")
+        truth = self.feed(messages=2000)
+        self.drain(truth, codes=(65,))
+        self.assertEqual(self.value("SELECT count(*) FROM rastro.events"), "0")
+        self.assertLess(int(self.value("SELECT count(*) FROM rastro.quarantined_events WHERE reason LIKE '%planted%'")),
+                        200)
+        self.sql("ALTER TABLE rastro.events DROP CONSTRAINT planted")
+        for row in self.sql("SELECT topic, partition FROM rastro.positions WHERE halted IS NOT NULL"):
+            self.rastro("offsets", "resume", "/".join(row), "--reason", "the constraint is gone")
+        self.drain(truth)
+        self.judge(truth)
+
+
+class FailOver(world.Case):
+    """Another server, or an older state of this one, takes over under running
+    members; what it lacks comes again from Kafka."""
+
+    pg_settings = {"wal_level": "replica", "max_wal_senders": "4", "fsync": "off", "max_connections": "50"}
+
+    def setUp(self):
+        super().setUp()
+        self.proxy = Proxy(self.pg.port)
+        self.pg_port = self.proxy.port
+        self.addCleanup(self.proxy.close)
+
+    def copy_of_primary(self, name, *arguments):
+        """pg_basebackup as its own server folder."""
+        folder = os.path.join(self.home, name)
+        os.makedirs(os.path.join(folder, "run"))
+        copy = servers.Postgres(folder, self.pg_settings)
+        copy.facts.update(self.pg.facts, port=servers.free_port(), pid=0)
+        with open(self.pg.pgpass) as text, open(os.open(copy.pgpass, os.O_WRONLY | os.O_CREAT, 0o600), "w") as out:
+            out.write(text.read())
+        for path in (self.home, folder, os.path.join(folder, "run")):
+            subprocess.run(["chmod", "777", path], check=True)
+        env = dict(os.environ, PGPASSWORD=self.pg.facts["password"])
+        copy.as_server_user(copy.bin("pg_basebackup"), "-D", copy.data, "-h", "127.0.0.1", "-p", str(self.pg.port),
+                            "-U", "rastro_owner", "-c", "fast", *arguments, env=env)
+        return copy
+
+    def take_over(self, copy):
+        """Members reach the copy from now on, and so does the judge."""
+        primary, self.pg = self.pg, copy
+        self.addCleanup(primary.start)
+        self.addCleanup(copy.stop, "immediate")
+        self.proxy.retarget(copy.port)
+        self.proxy.cut()
+
+    def test_a_standby_that_lost_the_last_second(self):
+        truth = self.feed(messages=100000 if world.LONG else 16000)
+        standby = self.copy_of_primary("standby", "-R")
+        standby.start()
+        for name in ("a", "b"):
+            self.member(name, truth, *SMALL)
+        self.wait_applied(truth, 0.2)
+        # Replication stands still, the members go on.
+        receiver = int(standby.value("SELECT pid FROM pg_stat_wal_receiver", database="rastro"))
+        os.kill(receiver, 19)
+        lost_from = self.applied(truth)
+        world.wait_for("a second of work", lambda: self.applied(truth) > lost_from + truth.messages * 0.15, 60)
+        acknowledged = self.applied(truth)
+        self.pg.stop("immediate")
+        os.kill(receiver, 9)
+        standby.psql("SELECT pg_promote()", database="rastro", check=False)
+        world.wait_for("promotion", lambda: standby.value("SELECT pg_is_in_recovery()", check=False) == "f", 60)
+        kept = int(standby.value("SELECT sum(next) FROM rastro.positions"))
+        self.take_over(standby)
+        print(f"    {acknowledged - kept} messages lost with the primary, {kept} kept")
+        self.assertGreater(acknowledged, kept)
+        self.wait_applied(truth)
+        self.end_members()
+        self.judge(truth)
+
+    def test_a_restored_backup(self):
+        truth = self.feed(messages=100000 if world.LONG else 16000)
+        for name in ("a", "b"):
+            self.member(name, truth, *SMALL)
+        self.wait_applied(truth, 0.2)
+        backup = self.copy_of_primary("backup", "-X", "stream")
+        kept_at_most = self.applied(truth)
+        self.wait_applied(truth, 0.6)
+        acknowledged = self.applied(truth)
+        self.pg.stop("immediate")
+        # The same system and timeline as before; only its proofs are old.
+        backup.start()
+        kept = int(backup.value("SELECT sum(next) FROM rastro.positions"))
+        self.take_over(backup)
+        print(f"    {acknowledged - kept} messages lost, {kept} kept")
+        self.assertLess(kept, kept_at_most + truth.messages * 0.2)
+        self.assertGreater(acknowledged, kept)
+        self.wait_applied(truth)
+        self.end_members()
+        self.assertIn("another history of the database", "".join(member.text() for member in self.members))
+        self.judge(truth)
+
+
+if __name__ == "__main__":
+    world.run()
