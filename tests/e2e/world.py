@@ -47,6 +47,11 @@ def read(path):
         return text.read()
 
 
+def read_bytes(path):
+    with open(path, "rb") as data:
+        return data.read()
+
+
 class Member:
     """One process of `rastro ingest`."""
 

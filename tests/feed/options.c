@@ -28,6 +28,7 @@ static const char usage[] =
     "  --out FILE           write the messages there\n"
     "  --brokers LIST       publish them; -X NAME=VALUE sets a property of librdkafka\n"
     "  --no-create          the topics are there, and fresh\n"
+    "  --append             the topics are there, and hold messages: offsets are not compared\n"
     "  --from FILE          publish what --out wrote\n"
     "  --json               the summary as one line of JSON\n"
     "\n"
@@ -107,6 +108,7 @@ enum {
     OUT,
     BROKERS,
     NO_CREATE,
+    APPEND,
     FROM,
     JSON,
     HELP,
@@ -121,7 +123,7 @@ static const struct option table[] = {
     {"redeliver", required_argument, NULL, REDELIVER}, {"both", required_argument, NULL, BOTH},
     {"late", required_argument, NULL, LATE},           {"bad", required_argument, NULL, BAD},
     {"truth", required_argument, NULL, TRUTH},         {"out", required_argument, NULL, OUT},
-    {"brokers", required_argument, NULL, BROKERS},     {"no-create", no_argument, NULL, NO_CREATE},
+    {"brokers", required_argument, NULL, BROKERS},     {"no-create", no_argument, NULL, NO_CREATE}, {"append", no_argument, NULL, APPEND},
     {"from", required_argument, NULL, FROM},           {"json", no_argument, NULL, JSON},
     {"help", no_argument, NULL, HELP},                 {NULL, 0, NULL, 0},
 };
@@ -150,6 +152,7 @@ static void set(struct options *o, int id, const char *value)
     case OUT: o->out = value; break;
     case BROKERS: o->brokers = value; break;
     case NO_CREATE: o->create = false; break;
+    case APPEND: o->create = !(o->append = true); break;
     case FROM: o->from = value; break;
     case JSON: o->json = true; break;
     case 'X':

@@ -44,6 +44,7 @@ struct options {
     const char *property[PROPERTIES_MAX]; /* name=value */
     int properties;
     bool create; /* topics */
+    bool append; /* to topics that hold messages */
     bool json;   /* summary for machines */
 };
 

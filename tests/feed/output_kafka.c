@@ -12,6 +12,7 @@ struct kafka_sink {
     rd_kafka_topic_t *topic[TOPICS_MAX];
     const struct options *options;
     uint64_t sent, delivered;
+    bool append; /* offsets are not compared */
     bool failed;
 };
 
@@ -57,7 +58,7 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *self)
     if (m->err) {
         if (!kafka->failed) fprintf(stderr, "rastro-feed: not delivered: %s\n", rd_kafka_err2str(m->err));
         kafka->failed = true;
-    } else if (m->offset != (int64_t)(intptr_t)m->_private) {
+    } else if (!kafka->append && m->offset != (int64_t)(intptr_t)m->_private) {
         if (!kafka->failed) {
             fprintf(stderr, "rastro-feed: %s/%d: offset %lld instead of %lld; is the topic not fresh?\n",
                     rd_kafka_topic_name(m->rkt), (int)m->partition, (long long)m->offset,
@@ -142,6 +143,7 @@ struct kafka_sink *kafka_open(const struct options *options)
         rd_kafka_conf_destroy(conf);
         goto fail;
     }
+    kafka->append = options->append;
     if (options->create && !create_topics(kafka)) goto fail;
     for (int i = 0; i < options->topics; i++)
         kafka->topic[i] = rd_kafka_topic_new(kafka->rk, options->topic[i].name, NULL);
