@@ -15,7 +15,11 @@
  *    one event: an empty list says that the source knows nothing, not that
  *    nothing happened.  The highest order applied decides what is current;
  *    whatever order snapshots arrive in, the outcome is that of the newest.
- *    One that is applied again decides again, unless a newer release read it.
+ *    One that is applied again decides again.
+ *  - Two releases may read instants, and so the order, otherwise.  Where a newer
+ *    one has read a source's messages, an older one only adds what is new; and
+ *    a snapshot that a newer one reads decides if it has the words of the latest
+ *    scan, whatever its order.
  *  - An event that the newest snapshot lacks is superseded if that snapshot has
  *    one at the same instant, else no longer reported.  A status without a scan
  *    that was told after it, such as "stopped looking", stands until the next.
@@ -54,6 +58,7 @@ struct rs_view_order {
     int64_t published_us;
     int32_t topic, partition;
     int64_t offset;
+    int32_t identity; /* version of the profile that read it; no part of the order */
 };
 
 int rs_view_order_cmp(const struct rs_view_order *a, const struct rs_view_order *b);

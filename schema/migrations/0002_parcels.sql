@@ -110,6 +110,7 @@ CREATE TABLE rastro.source_views (
     rev integer NOT NULL,
     order_count integer NOT NULL,
     order_topic smallint NOT NULL,
+    order_identity smallint NOT NULL,             -- version of the profile that read it; 0: none
     order_at bigint NOT NULL,                     -- microseconds since 1970; minimum: none
     order_published bigint NOT NULL,
     order_offset bigint NOT NULL,

@@ -91,10 +91,12 @@ static void index_known(struct rs_parcel_state *s, struct rs_arena *arena)
 
 enum finding { FRESH, REREAD, KNOWN };
 
-/* Marks every row with these words as seen, and says what the event is. */
+/* Marks every row with these words as seen, and says what the event is;
+ * `ret_same` is the row with its fp, or NULL. */
 static enum finding look_up(struct rs_parcel_state *s, const struct rs_event *event, int32_t source,
-                            struct rs_reading reading)
+                            struct rs_reading reading, const struct rs_known **ret_same)
 {
+    *ret_same = NULL;
     enum finding finding = FRESH;
     uint32_t i;
     for (uint32_t h = hash_of(event->said); (i = s->by_said[h & s->mask]); h++) {
@@ -106,6 +108,7 @@ static enum finding look_up(struct rs_parcel_state *s, const struct rs_event *ev
     }
     for (uint32_t h = hash_of(event->fp); (i = s->by_fp[h & s->mask]); h++) {
         if (!rs_key_eq(s->known[i - 1].fp, event->fp)) continue;
+        *ret_same = &s->known[i - 1];
         s->known[i - 1].seen = s->stamp;
         return KNOWN;
     }
@@ -191,6 +194,35 @@ static bool told_after(const struct rs_known *known, int64_t at_us)
     return known->kind == RS_EVENT_REPORTED && known->instant_us > at_us;
 }
 
+/* An event that a source words in two ways has one row a reading.  So the row
+ * that stands for these words may have other words of its own, and then only
+ * this line in the log ties the older reading to it. */
+static void supersede_older(struct settle *settle, const struct rs_event *event, struct rs_reading reading,
+                            const struct rs_known *same)
+{
+    struct rs_parcel_state *s = settle->state;
+    uint32_t i;
+    if (rs_reading_cmp(same->reading, reading) < 0 || rs_key_eq(same->said, event->said)) return;
+    for (uint32_t h = hash_of(event->said); (i = s->by_said[h & s->mask]); h++) {
+        struct rs_known *known = &s->known[i - 1];
+        if (known == same || known->source != same->source || !rs_key_eq(known->said, event->said)) continue;
+        if (rs_reading_cmp(known->reading, reading) >= 0) continue;
+        known->seen = 0;
+        change(settle, known, RS_CHANGE_SUPERSEDED, same->fp);
+    }
+}
+
+static bool read_anew(const struct rs_parcel_state *s, const struct rs_known *known)
+{
+    uint32_t i;
+    if (known->state != RS_CHANGE_SUPERSEDED) return false;
+    for (uint32_t h = hash_of(known->by); (i = s->by_fp[h & s->mask]); h++) {
+        const struct rs_known *by = &s->known[i - 1];
+        if (rs_key_eq(by->fp, known->by)) return rs_reading_cmp(by->reading, known->reading) > 0;
+    }
+    return false;
+}
+
 /* Brings every event of the source in line with the newest snapshot.  First
  * what is there, because what is absent may have been replaced by it. */
 static void settle_source(struct settle *settle, bool newest)
@@ -211,7 +243,7 @@ static void settle_source(struct settle *settle, bool newest)
     }
     for (uint32_t i = 0; i < s->known_n; i++) {
         struct rs_known *known = &s->known[i];
-        if (known->source != settle->view->source || reported(known)) continue;
+        if (known->source != settle->view->source || reported(known) || read_anew(s, known)) continue;
         const struct rs_known *other = replacement(s, known);
         change(settle, known, other ? RS_CHANGE_SUPERSEDED : RS_CHANGE_WITHDRAWN, other ? other->fp : none);
     }
@@ -262,13 +294,19 @@ static bool read_later(const struct rs_parcel_state *s, int32_t source, struct r
     return false;
 }
 
-/* The newest message that comes again, in a replay, decides again: a mended
- * profile may read it differently.  An older release does not take that back. */
-static bool is_newest(const struct rs_parcel_state *s, const struct rs_view *view, const struct rs_view_order *order,
-                      struct rs_reading reading)
+/* A snapshot under a newer reading than the view's, whose order compares with
+ * that one's only by what they say: it has the latest scan that is reported. */
+static bool has_latest_anew(const struct rs_parcel_state *s, const struct rs_view *view,
+                            const struct rs_view_order *order)
 {
-    int cmp = rs_view_order_cmp(order, &view->order);
-    return cmp > 0 || (cmp == 0 && !read_later(s, view->source, reading));
+    const struct rs_known *latest = NULL;
+    if (!applied(view) || order->identity <= view->order.identity) return false;
+    for (uint32_t i = 0; i < s->known_n; i++) {
+        const struct rs_known *k = &s->known[i];
+        if (k->source != view->source || !reported(k) || k->reading.identity >= order->identity) continue;
+        if (!latest || k->instant_us > latest->instant_us) latest = k;
+    }
+    return latest && latest->seen == s->stamp;
 }
 
 struct rs_track_counts rs_track_report(struct rs_parcel_state *s, struct rs_arena *arena,
@@ -276,33 +314,42 @@ struct rs_track_counts rs_track_report(struct rs_parcel_state *s, struct rs_aren
                                        struct rs_reading reading, uint32_t message, const struct rs_view_order *order)
 {
     struct rs_track_counts counts = {0};
-    uint32_t first_added = s->known_n;
+    uint32_t first_added = s->known_n, first_change = s->change_n;
+    struct rs_view *view = rs_track_view(s, source);
+    if (!view) {
+        view = rs_track_add_view(s, arena);
+        view->source = source;
+    }
+    bool older_release = order->identity < view->order.identity || read_later(s, source, reading);
+    bool snapshot = report->snapshot && report->event_count > 0;
+    struct settle settle = {s, arena, view, view->order.at_us, message, view->rev + 1, &counts};
+
     s->stamp++;
     index_known(s, arena);
     for (uint32_t i = 0; i < report->event_count; i++) {
         const struct rs_event *event = &report->event[i];
-        enum finding finding = look_up(s, event, source, reading);
+        const struct rs_known *same;
+        enum finding finding = look_up(s, event, source, reading, &same);
         if (finding == KNOWN) {
             counts.duplicate++;
+            if (same) supersede_older(&settle, event, reading, same);
             continue;
         }
         counts.fresh++;
         counts.reread += finding == REREAD;
         add(s, arena, event, source, source_name, reading, message, order->published_us);
     }
+    if (s->change_n > first_change) view->rev = settle.rev;
 
-    struct rs_view *view = rs_track_view(s, source);
-    bool snapshot = report->snapshot && report->event_count > 0;
-    if (!view) {
-        view = rs_track_add_view(s, arena);
-        view->source = source;
-    }
-    bool newest = is_newest(s, view, order, reading);
-    int64_t at_us = snapshot && newest ? order->at_us : view->order.at_us;
-    struct settle settle = {s, arena, view, at_us, message, view->rev + 1, &counts};
-    if (snapshot && newest) {
+    /* The newest message that comes again, in a replay, decides again: a mended
+     * profile may read it differently. */
+    int cmp = rs_view_order_cmp(order, &view->order);
+    bool newest = cmp > 0 || (!older_release && (cmp == 0 || has_latest_anew(s, view, order)));
+    bool decides = snapshot && newest && !older_release;
+    if (decides) {
+        settle.at_us = order->at_us;
         settle_source(&settle, true);
-    } else if (applied(view)) {
+    } else if (applied(view) && !(snapshot && newest)) {
         withdraw_added(&settle, first_added, snapshot);
     }
     if (report->facts.any && newest && !(view->has_facts && rs_key_eq(view->facts, report->facts.key))) {
@@ -312,8 +359,9 @@ struct rs_track_counts rs_track_report(struct rs_parcel_state *s, struct rs_aren
         if (view->rev < settle.rev) view->rev = settle.rev;
         view->changed = true;
     }
-    bool later = order->at_us != view->order.at_us || order->count != view->order.count;
-    if (snapshot && newest && (later || counts.fresh || view->changed)) {
+    bool later = order->at_us != view->order.at_us || order->count != view->order.count ||
+                 order->identity != view->order.identity;
+    if (decides && (later || counts.fresh || view->changed)) {
         view->order = *order;
         view->changed = true;
     }

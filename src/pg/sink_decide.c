@@ -12,6 +12,7 @@ static struct rs_view_order order_of(const struct rs_work *work, uint32_t i, con
 {
     const struct rs_partition *partition = rs_work_partition(work, i);
     return (struct rs_view_order){
+        .identity = reading_of(&rs_work_message(work, i)->message).identity,
         .at_us = report->order_us,
         .count = (int32_t)report->order_count,
         .published_us = rs_work_message(work, i)->message.published_us,

@@ -61,6 +61,7 @@ static void read_view(struct rs_sink *sink, const struct rs_pg_rows *rows, int r
             .topic = (int32_t)rs_pg_get_int(rows, r, 5),
             .partition = (int32_t)rs_pg_get_int(rows, r, 6),
             .offset = rs_pg_get_int(rows, r, 7),
+            .identity = (int32_t)rs_pg_get_int(rows, r, 11),
         },
         .rev = (int32_t)rs_pg_get_int(rows, r, 8),
         .looked_us = rs_pg_get_time(rows, r, 9),
@@ -72,7 +73,7 @@ static void read_view(struct rs_sink *sink, const struct rs_pg_rows *rows, int r
 
 #define VIEW_COLUMNS                                                                              \
     "w.at, v.source, v.order_at, v.order_count, v.order_published, v.order_topic, "               \
-    "v.order_partition, v.order_offset, v.rev, v.looked_at, v.facts_key "
+    "v.order_partition, v.order_offset, v.rev, v.looked_at, v.facts_key, v.order_identity "
 
 static int lock_pairs(struct rs_sink *sink, const struct pair *pair, uint32_t n, int *ret_found, struct rs_diag *diag)
 {
@@ -92,8 +93,8 @@ static int add_missing(struct rs_sink *sink, struct pair *pair, uint32_t n, uint
 {
     static const char add[] =
         "INSERT INTO rastro.source_views (parcel_id, source, rev, order_at, order_count, order_published, "
-        "order_topic, order_partition, order_offset, looked_at) "
-        "SELECT parcel_id, source, 0, -9223372036854775808, 0, 0, 0, 0, 0, '-infinity' "
+        "order_topic, order_partition, order_offset, looked_at, order_identity) "
+        "SELECT parcel_id, source, 0, -9223372036854775808, 0, 0, 0, 0, 0, '-infinity', 0 "
         "FROM unnest($1::bigint[], $2::smallint[], $3::int[]) w (parcel_id, source, at) "
         "ORDER BY 1, 2 ON CONFLICT DO NOTHING";
     uint32_t missing = 0;

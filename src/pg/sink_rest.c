@@ -108,16 +108,17 @@ static int put_views(struct rs_sink *sink, struct rs_diag *diag)
 {
     static const char put[] =
         "INSERT INTO rastro.source_views AS v (parcel_id, source, rev, order_at, order_count, order_published, "
-        "order_topic, order_partition, order_offset, looked_at, facts_key) "
+        "order_topic, order_partition, order_offset, looked_at, facts_key, order_identity) "
         "SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::int[], $4::bigint[], $5::int[], $6::bigint[], "
-        "$7::smallint[], $8::int[], $9::bigint[], $10::timestamptz[], $11::uuid[]) "
+        "$7::smallint[], $8::int[], $9::bigint[], $10::timestamptz[], $11::uuid[], $12::smallint[]) "
         "ON CONFLICT (parcel_id, source) DO UPDATE SET looked_at = greatest(v.looked_at, excluded.looked_at), "
         "rev = greatest(v.rev, excluded.rev), "
-        "(order_at, order_count, order_published, order_topic, order_partition, order_offset) = "
-        "(SELECT r.* FROM (VALUES (v.order_at, v.order_count, v.order_published, v.order_topic, v.order_partition, "
-        "v.order_offset), (excluded.order_at, excluded.order_count, excluded.order_published, excluded.order_topic, "
-        "excluded.order_partition, excluded.order_offset)) r (a, b, c, d, e, f) "
-        "ORDER BY r.a DESC, r.b DESC, r.c DESC, r.d DESC, r.e DESC, r.f DESC LIMIT 1), "
+        "(order_identity, order_at, order_count, order_published, order_topic, order_partition, order_offset) = "
+        "(SELECT r.* FROM (VALUES (v.order_identity, v.order_at, v.order_count, v.order_published, v.order_topic, "
+        "v.order_partition, v.order_offset), (excluded.order_identity, excluded.order_at, excluded.order_count, "
+        "excluded.order_published, excluded.order_topic, excluded.order_partition, excluded.order_offset)) "
+        "r (a, b, c, d, e, f, g) "
+        "ORDER BY r.a DESC, r.b DESC, r.c DESC, r.d DESC, r.e DESC, r.f DESC, r.g DESC LIMIT 1), "
         "facts_key = CASE WHEN excluded.rev > v.rev THEN excluded.facts_key ELSE v.facts_key END";
     struct rs_work *work = &sink->work;
     struct rs_pg_params *p = &sink->params;
@@ -147,6 +148,7 @@ static int put_views(struct rs_sink *sink, struct rs_diag *diag)
         if (row[i].v->has_facts) rs_pg_array_bytes(p, row[i].v->facts.b, 16);
         else rs_pg_array_null(p);
     });
+    EACH(sink, n, RS_PG_INT2, rs_pg_array_int2(p, (int16_t)row[i].v->order.identity));
     return rs_pg_run(sink->pg, put, p, NULL, diag);
 }
 

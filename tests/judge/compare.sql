@@ -41,7 +41,8 @@ SELECT 'event twice', parcel_name(e.issuer, e.number),
        format('%s: %s at %s, text %s', e.source, status_name(e.stage, e.detail), clock(e.instant), shown(e.text))
 FROM agreeing a JOIN true_event e USING (event) WHERE a.nth > 1;
 
--- With :rereadings an older reading of words that were read again may stand there.
+-- With :rereadings an older reading of words that were read again may stand there;
+-- where another wording stands for the event, the log names it.
 INSERT INTO difference
 SELECT 'event that the truth lacks', n.name,
        format('%s: %s at %s, %s, text %s', s.source, status_name(s.stage, s.detail), clock(s.instant), s.state,
@@ -50,7 +51,10 @@ FROM seen_left s JOIN parcel n USING (parcel_id)
 WHERE NOT EXISTS (SELECT FROM pair p WHERE p.parcel_id = s.parcel_id AND p.fp = s.fp AND NOT p.exact)
   AND NOT (:rereadings AND s.state = 'superseded'
            AND EXISTS (SELECT FROM seen_event n2 WHERE n2.parcel_id = s.parcel_id AND n2.source = s.source
-                       AND n2.said = s.said AND n2.reading > s.reading));
+                       AND n2.reading > s.reading
+                       AND (n2.said = s.said
+                            OR EXISTS (SELECT FROM rastro.event_changes c WHERE c.parcel_id = s.parcel_id
+                                       AND c.fp = s.fp AND c.change = 's' AND c.by_fp = n2.fp))));
 
 -- Fields, by the wording that is nearest.
 INSERT INTO difference

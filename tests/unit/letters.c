@@ -47,6 +47,7 @@ struct rs_view_order rs_letter_order(const struct rs_letter_text *letter)
         .published_us = HOUR(published),
         .topic = 1,
         .offset = published + 1000,
+        .identity = letter->identity ? letter->identity : 1,
     };
 }
 

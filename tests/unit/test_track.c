@@ -203,6 +203,36 @@ Test(track, keeps_a_new_reading_of_an_older_message_as_current_as_its_words)
     assert_state(&state, "a' b'- c; head c");
 }
 
+/* One event in two wordings has one row a reading, with the words of either. */
+Test(track, supersedes_the_older_reading_of_another_wording)
+{
+    struct rs_parcel_state state = {0};
+    rs_tell(&state, &(struct rs_letter_text){"a", 1});
+    struct rs_letter_text second = {"a'", 2, .identity = 2};
+    struct rs_report report = rs_letter_report(&second);
+    struct rs_view_order order = rs_letter_order(&second);
+    report.event[0].said = rs_key_of("reworded", 8);
+    struct rs_reading reading = {2, rs_iana_short(202502)};
+    rs_track_report(&state, rs_test_arena(), &report, 1, RS_LIT("source-1"), reading, 0, &order);
+    assert_state(&state, "a' a-; head a'");
+    rs_tell(&state, &(struct rs_letter_text){"a'", 3, .identity = 2});
+    assert_state(&state, "a' a>a'; head a'");
+    order.at_us = HOUR(4);
+    rs_track_report(&state, rs_test_arena(), &report, 1, RS_LIT("source-1"), reading, 0, &order);
+    assert_state(&state, "a' a>a'; head a'");
+    rs_tell(&state, &(struct rs_letter_text){"a", 9});
+    assert_state(&state, "a' a>a'; head a'");
+}
+
+/* It may read the instants, and so the order, otherwise. */
+Test(track, lets_an_older_release_only_add)
+{
+    struct rs_parcel_state state = {0};
+    rs_tell(&state, &(struct rs_letter_text){"a' b'", 2, .identity = 2});
+    rs_tell(&state, &(struct rs_letter_text){"a c", 3});
+    assert_state(&state, "a' b' c; head c");
+}
+
 Test(track, does_not_let_an_older_release_undo_a_newer_reading)
 {
     struct rs_parcel_state state = {0};
