@@ -27,6 +27,17 @@ class Groups(world.Case):
         self.end_members()
         self.judge(truth)
 
+    def test_a_member_that_is_asked_to_end_while_it_joins_ends_well(self):
+        truth = self.feed(messages=200)
+        self.member("a", truth)
+        self.wait_applied(truth)
+        for number in range(12):
+            joining = self.member(f"joining{number}", truth)
+            time.sleep(0.1 + 0.06 * number)  # another moment of joining each time
+            # Before it handles signals, the signal itself ends it.
+            self.assertIn(joining.terminate(), (0, -signal.SIGTERM), joining.tail())
+        self.end_members()
+
     def test_static_members_that_restart_keep_their_partitions(self):
         truth = self.feed(messages=12000)
         self.member("a", truth, *SMALL, "--instance", "a")

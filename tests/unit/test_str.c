@@ -90,7 +90,7 @@ Test(str, grows_a_buffer_and_keeps_what_is_in_it)
     for (int i = 0; i < 10000; i++) rs_buf_printf(&buf, "%04d ", i);
     cr_assert(buf.n == 50000);
     for (int i = 0; i < 10000; i++) {
-        char want[8];
+        char want[16];
         snprintf(want, sizeof want, "%04d ", i);
         cr_assert(memcmp(buf.p + 5 * i, want, 5) == 0, "at %d", i);
     }
