@@ -7,6 +7,9 @@
 
 struct rs_httpd;
 
+/* RS_E_USAGE when `where` is no "HOST:PORT" on loopback. */
+int rs_httpd_check(const char *where, struct rs_diag *diag);
+
 /* Serves GET /metrics at "HOST:PORT" from a thread of its own; HOST must be a
  * loopback address.  `print` is called for each request, from that thread. */
 int rs_httpd_open(const char *where, void (*print)(void *self, struct rs_buf *out), void *self, struct rs_httpd **ret,

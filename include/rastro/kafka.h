@@ -35,7 +35,8 @@ struct rs_kafka_queue;
 
 int rs_kafka_open(const struct rs_kafka_options *options, struct rs_kafka **ret, struct rs_diag *diag);
 
-/* Leaves the group and gives everything back; queues first. */
+/* Leaves the group and gives everything back; queues first.  Where no broker
+ * answers for a second, the client is left to the end of the process. */
 void rs_kafka_close(struct rs_kafka *kafka); /* NULL is fine */
 
 /* Asks the brokers; RS_E_SERVER when none answers in time. */

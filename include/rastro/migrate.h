@@ -28,6 +28,11 @@ int rs_schema_version_max(void);
 /* RS_E_CONFIG when the database is older or newer than this release accepts. */
 int rs_schema_version_check(struct rs_pg *pg, struct rs_diag *diag);
 
+/* RS_E_CONFIG when this session's role may not write events.  PostgreSQL would
+ * say so only later, and of a role that reads by default that the transaction is
+ * read-only, as a server does that is to be waited for. */
+int rs_schema_writer_check(struct rs_pg *pg, struct rs_diag *diag);
+
 /* 0 when nothing was ever migrated. */
 int rs_schema_version(struct rs_pg *pg, int *ret, struct rs_diag *diag);
 

@@ -16,8 +16,12 @@ END $$;
 
 GRANT USAGE ON SCHEMA rastro TO rastro_writer, rastro_reader;
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA rastro TO rastro_writer;
-REVOKE INSERT, UPDATE, DELETE ON rastro.statuses, rastro.settings, rastro.migrations FROM rastro_writer;
+-- Facts are added and never changed; what changes is named here.
+GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA rastro TO rastro_writer;
+REVOKE INSERT ON rastro.statuses, rastro.settings, rastro.migrations FROM rastro_writer;
+GRANT UPDATE ON rastro.positions, rastro.proofs, rastro.source_views, rastro.quarantined_events TO rastro_writer;
+GRANT UPDATE (status, status_at) ON rastro.parcels TO rastro_writer;
+GRANT UPDATE (name) ON rastro.topics TO rastro_writer;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA rastro TO rastro_writer;
 
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA rastro FROM PUBLIC;
@@ -28,4 +32,4 @@ GRANT EXECUTE ON FUNCTION rastro.timeline(bigint[], timestamptz),
 GRANT SELECT ON rastro.change_log, rastro.parcel_list, rastro.link_list, rastro.fact_list,
     rastro.look_list, rastro.shipment_list, rastro.position_list, rastro.gap_list,
     rastro.quarantine_list, rastro.quarantine_bytes, rastro.dictionary_list, rastro.totals,
-    rastro.migrations TO rastro_reader;
+    rastro.migrations, rastro.settings TO rastro_reader;

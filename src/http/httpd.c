@@ -63,6 +63,12 @@ static int parse(const char *where, struct sockaddr_in *ret, struct rs_diag *dia
     return RS_OK;
 }
 
+int rs_httpd_check(const char *where, struct rs_diag *diag)
+{
+    struct sockaddr_in ignored;
+    return parse(where, &ignored, diag);
+}
+
 int rs_httpd_open(const char *where, void (*print)(void *self, struct rs_buf *out), void *self,
                   struct rs_httpd **ret, struct rs_diag *diag)
 {

@@ -4,8 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/stat.h>
 
+#include "rastro/clock.h"
 #include "rastro/log.h"
+
+/* The group is left within this; `rastro ingest` has 10 s for all of its end. */
+#define CLOSE_PATIENCE_US RS_SECOND_US
 
 struct rs_kafka {
     rd_kafka_t *rk;
@@ -14,6 +19,8 @@ struct rs_kafka {
     struct rs_kafka_partition *partition;
     int partition_room;
     bool grouped;
+    bool assigned; /* partitions came once */
+    char brokers[160]; /* for messages */
 };
 
 struct rs_kafka_queue {
@@ -62,7 +69,16 @@ static bool is_ours(const char *name)
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
         if (!strcmp(ours[i][0], name)) return true;
     }
-    return !strcmp(name, "bootstrap.servers") || !strcmp(name, "group.id") || !strcmp(name, "group.instance.id");
+    return !strcmp(name, "bootstrap.servers") || !strcmp(name, "metadata.broker.list") ||
+           !strcmp(name, "group.id") || !strcmp(name, "group.instance.id");
+}
+
+/* A secret's file is its owner's alone; one of root's may be given to a group,
+ * as libpq has it for keys. */
+static bool is_private(FILE *file)
+{
+    struct stat st;
+    return fstat(fileno(file), &st) == 0 && !(st.st_mode & (st.st_uid == 0 ? 027 : 077));
 }
 
 /* NAME=VALUE; NAME=@FILE reads the value from a file, for secrets. */
@@ -75,6 +91,11 @@ static int set_property(rd_kafka_conf_t *conf, const char *text, struct rs_diag 
     if (is_ours(name)) return rs_fail(diag, RS_E_CONFIG, "-X %s: rastro sets this one itself", name);
     if (equals[1] != '@') return set(conf, name, equals + 1, diag);
     FILE *in = fopen(equals + 2, "re");
+    if (in && !is_private(in)) {
+        fclose(in);
+        rs_fail(diag, RS_E_CONFIG, "-X %s: %s can be read by others", name, equals + 2);
+        return rs_fail_next(diag, "chmod 600 %s", equals + 2);
+    }
     size_t n = in ? fread(value, 1, sizeof value - 1, in) : 0;
     if (in) fclose(in);
     if (!n) return rs_fail(diag, RS_E_CONFIG, "-X %s: %s cannot be read", name, equals + 2);
@@ -83,14 +104,16 @@ static int set_property(rd_kafka_conf_t *conf, const char *text, struct rs_diag 
     return set(conf, name, value, diag);
 }
 
+/* HOST or HOST:PORT; a name that only starts like one of these is far. */
 static bool is_loopback(const char *host, size_t n)
 {
-    static const char *const names[] = {"localhost", "127.", "[::1]", "::1"};
+    static const char *const names[] = {"localhost", "[::1]", "::1"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         size_t length = strlen(names[i]);
-        if (n >= length && !strncasecmp(host, names[i], length)) return true;
+        if (n >= length && !strncasecmp(host, names[i], length) && (n == length || host[length] == ':')) return true;
     }
-    return false;
+    size_t number = strspn(host, "0123456789.");
+    return !strncmp(host, "127.", 4) && (number >= n || host[number] == ':');
 }
 
 static int check_plaintext(rd_kafka_conf_t *conf, const struct rs_kafka_options *options, struct rs_diag *diag)
@@ -170,6 +193,7 @@ int rs_kafka_open(const struct rs_kafka_options *options, struct rs_kafka **ret,
     }
     struct rs_kafka *kafka = rs_calloc(1, sizeof *kafka);
     kafka->rk = rk;
+    snprintf(kafka->brokers, sizeof kafka->brokers, "%s", options->brokers);
     kafka->grouped = options->group != NULL;
     if (kafka->grouped) {
         rd_kafka_poll_set_consumer(rk);
@@ -184,24 +208,49 @@ int rs_kafka_open(const struct rs_kafka_options *options, struct rs_kafka **ret,
     return RS_OK;
 }
 
+/* Closing revokes what is left; answers until it is done, or time is up. */
+static bool leave_group(struct rs_kafka *kafka)
+{
+    int64_t deadline = rs_mono_us(&rs_clock_system) + CLOSE_PATIENCE_US;
+    rd_kafka_error_t *error = rd_kafka_consumer_close_queue(kafka->rk, kafka->events);
+    if (error) rd_kafka_error_destroy(error);
+    while (!rd_kafka_consumer_closed(kafka->rk)) {
+        if (rs_mono_us(&rs_clock_system) > deadline) return false;
+        rd_kafka_event_t *event = rd_kafka_queue_poll(kafka->events, 50);
+        if (!event) continue;
+        if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_REBALANCE) {
+            error = rd_kafka_incremental_unassign(kafka->rk, rd_kafka_event_topic_partition_list(event));
+            if (error) rd_kafka_error_destroy(error);
+        }
+        rd_kafka_event_destroy(event);
+    }
+    rd_kafka_queue_destroy(kafka->events);
+    return true;
+}
+
+/* What cannot be taken down goes with the process, which is about to end: a
+ * client whose commit waits for a broker's answer; and before librdkafka 2.3 a
+ * member that joined but was not assigned anything (its issue 4312: abort). */
+static struct rs_kafka *volatile left_behind; /* volatile: leak checkers shall find it */
+
+static bool aborts_when_destroyed(const struct rs_kafka *kafka)
+{
+    return kafka->grouped && !kafka->assigned && rd_kafka_version() < 0x02030000;
+}
+
 void rs_kafka_close(struct rs_kafka *kafka)
 {
     if (!kafka) return;
     if (kafka->event) rd_kafka_event_destroy(kafka->event);
-    if (kafka->grouped) {
-        /* Closing revokes what is left; answer until it is done. */
-        rd_kafka_error_t *error = rd_kafka_consumer_close_queue(kafka->rk, kafka->events);
-        if (error) rd_kafka_error_destroy(error);
-        while (!rd_kafka_consumer_closed(kafka->rk)) {
-            rd_kafka_event_t *event = rd_kafka_queue_poll(kafka->events, 100);
-            if (!event) continue;
-            if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_REBALANCE) {
-                error = rd_kafka_incremental_unassign(kafka->rk, rd_kafka_event_topic_partition_list(event));
-                if (error) rd_kafka_error_destroy(error);
-            }
-            rd_kafka_event_destroy(event);
-        }
-        rd_kafka_queue_destroy(kafka->events);
+    kafka->event = NULL;
+    if (kafka->grouped && !leave_group(kafka)) {
+        rs_warn("kafka %s: no broker answers; left the group without a word", kafka->brokers);
+        left_behind = kafka;
+        return;
+    }
+    if (aborts_when_destroyed(kafka)) {
+        left_behind = kafka;
+        return;
     }
     rd_kafka_destroy(kafka->rk);
     free(kafka->partition);
@@ -213,7 +262,7 @@ void rs_kafka_close(struct rs_kafka *kafka)
 int rs_kafka_cluster_id(struct rs_kafka *kafka, int timeout_ms, char *ret, size_t room, struct rs_diag *diag)
 {
     char *id = rd_kafka_clusterid(kafka->rk, timeout_ms);
-    if (!id) return rs_fail(diag, RS_E_SERVER, "kafka: no broker answers");
+    if (!id) return rs_fail(diag, RS_E_SERVER, "kafka %s: no broker answers", kafka->brokers);
     snprintf(ret, room, "%s", id);
     rd_kafka_mem_free(kafka->rk, id);
     return RS_OK;
@@ -283,6 +332,7 @@ void rs_kafka_poll(struct rs_kafka *kafka, int timeout_ms, struct rs_kafka_event
     rd_kafka_resp_err_t code = rd_kafka_event_error(kafka->event);
     switch (rd_kafka_event_type(kafka->event)) {
     case RD_KAFKA_EVENT_REBALANCE:
+        kafka->assigned |= code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
         ret->kind = code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS   ? RS_KAFKA_ASSIGNED
                     : rd_kafka_assignment_lost(kafka->rk)          ? RS_KAFKA_LOST
                                                                    : RS_KAFKA_REVOKED;

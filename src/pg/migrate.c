@@ -26,6 +26,23 @@ int rs_schema_version(struct rs_pg *pg, int *ret, struct rs_diag *diag)
     return RS_OK;
 }
 
+/* A newer schema only ever adds, until a migration takes something away: that
+ * one puts into settings, as schema.least, the version that a program must know
+ * from then on. */
+static int check_least(struct rs_pg *pg, int version, struct rs_diag *diag)
+{
+    static const char ask[] =
+        "SELECT coalesce((SELECT value::integer FROM rastro.settings WHERE name = 'schema.least'), 0)";
+    struct rs_pg_rows *rows;
+    int err = rs_pg_run(pg, ask, NULL, &rows, diag);
+    if (err) return err;
+    int least = (int)rs_pg_get_int(rows, 0, 0), ours = rs_schema_version_max();
+    if (least <= ours) return RS_OK;
+    rs_fail(diag, RS_E_CONFIG, "postgresql %s: schema version %d needs a release that knows version %d; this one knows %d",
+            rs_pg_where(pg), version, least, ours);
+    return rs_fail_next(diag, "upgrade rastro");
+}
+
 int rs_schema_version_check(struct rs_pg *pg, struct rs_diag *diag)
 {
     int version;
@@ -36,8 +53,28 @@ int rs_schema_version_check(struct rs_pg *pg, struct rs_diag *diag)
                 RS_SCHEMA_VERSION_MIN);
         return rs_fail_next(diag, "rastro migrate");
     }
-    /* A newer schema only ever adds, until a release that says otherwise. */
-    return RS_OK;
+    return check_least(pg, version, diag);
+}
+
+int rs_schema_writer_check(struct rs_pg *pg, struct rs_diag *diag)
+{
+    static const char ask[] = "SELECT has_table_privilege('rastro.events', 'INSERT'), current_user::text";
+    struct rs_pg_rows *rows;
+    int err = rs_pg_run(pg, ask, NULL, &rows, diag);
+    if (err || rs_pg_get_int(rows, 0, 0)) return err;
+    return rs_fail(diag, RS_E_CONFIG, "postgresql %s: %.*s may not write; this needs rastro_writer", rs_pg_where(pg),
+                   RS_FMT(rs_pg_get_str(rows, 0, 1)));
+}
+
+static int check_owner(struct rs_pg *pg, struct rs_diag *diag)
+{
+    static const char ask[] = "SELECT has_database_privilege(current_database(), 'CREATE'), current_user::text";
+    struct rs_pg_rows *rows;
+    int err = rs_pg_run(pg, ask, NULL, &rows, diag);
+    if (err || rs_pg_get_int(rows, 0, 0)) return err;
+    rs_fail(diag, RS_E_CONFIG, "postgresql %s: permission denied: %.*s may not create a schema", rs_pg_where(pg),
+            RS_FMT(rs_pg_get_str(rows, 0, 1)));
+    return rs_fail_next(diag, "migrate as the owner of the database");
 }
 
 static struct rs_str checksum(const struct rs_migration *m, uint8_t sha[RS_SHA256_LEN])
@@ -60,8 +97,9 @@ static int check_applied(struct rs_pg *pg, int *ret_version, struct rs_diag *dia
         if (!m->version) continue; /* a newer release was here */
         uint8_t sha[RS_SHA256_LEN];
         if (version != m->version || !rs_str_eq(checksum(m, sha), rs_pg_get_str(rows, r, 1))) {
-            return rs_fail(diag, RS_E_CONFIG, "migration %d (%.*s) in the database is not the one of this release", version,
-                           RS_FMT(rs_pg_get_str(rows, r, 2)));
+            rs_fail(diag, RS_E_CONFIG, "postgresql %s: its migration %d (%.*s) is not the one of this release",
+                    rs_pg_where(pg), version, RS_FMT(rs_pg_get_str(rows, r, 2)));
+            return rs_fail_next(diag, "run the release that made it; an applied migration is never edited");
         }
         m++;
     }
@@ -133,8 +171,10 @@ int rs_migrate(struct rs_pg *pg, const struct rs_catalog *catalog, bool dry_run,
         "checksum bytea NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())";
     char line[200];
     int version = 0, from;
-    int err = dry_run ? rs_schema_version(pg, &version, diag) : rs_pg_script(pg, begin, diag);
+    int err = dry_run ? rs_schema_version(pg, &version, diag) : check_owner(pg, diag);
+    if (!err && !dry_run) err = rs_pg_script(pg, begin, diag);
     if (!err && (!dry_run || version)) err = check_applied(pg, &version, diag);
+    if (!err && version > rs_schema_version_max()) err = check_least(pg, version, diag);
     from = version;
     for (const struct rs_migration *m = rs_migrations; !err && m->version; m++) {
         if (m->version <= version) continue;
@@ -156,7 +196,7 @@ int rs_profiles_check(struct rs_pg *pg, const struct rs_profiles *profiles, bool
     static const char keep[] =
         "INSERT INTO rastro.profiles (source, identity, digest) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
     struct rs_pg_params params = {0};
-    int err = RS_OK;
+    int err = note ? rs_schema_writer_check(pg, diag) : RS_OK;
     for (uint32_t i = 0; !err && i < profiles->count; i++) {
         const struct rs_profile *profile = profiles->profile[i];
         struct rs_key digest = rs_profile_identity_digest(profile);

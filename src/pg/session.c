@@ -40,10 +40,11 @@ int rs_pg_failed(struct rs_pg *pg, const PGresult *result, struct rs_diag *diag)
 
 /* ---- connecting -------------------------------------------------------------------- */
 
-static bool is_loopback(const char *host)
+static bool is_loopback(struct rs_str host)
 {
-    return !host || !*host || host[0] == '/' || !strcmp(host, "localhost") || !strncmp(host, "127.", 4) ||
-           !strcmp(host, "::1");
+    if (!host.n || host.p[0] == '/' || rs_str_is(host, "localhost") || rs_str_is(host, "::1")) return true;
+    /* A name that only starts like the address is far. */
+    return host.n > 4 && !memcmp(host.p, "127.", 4) && strspn(host.p, "0123456789.") >= host.n;
 }
 
 static const char *option_of(const PQconninfoOption *options, const char *keyword)
@@ -57,12 +58,10 @@ static const char *option_of(const PQconninfoOption *options, const char *keywor
 /* Every host of a list such as "db1,db2" must be near, or TLS verified. */
 static bool all_loopback(const char *hosts)
 {
-    if (!hosts) return true;
-    char copy[1024];
-    snprintf(copy, sizeof copy, "%s", hosts);
-    char *rest;
-    for (char *host = strtok_r(copy, ",", &rest); host; host = strtok_r(NULL, ",", &rest)) {
-        if (!is_loopback(host)) return false;
+    while (hosts && *hosts) {
+        size_t n = strcspn(hosts, ",");
+        if (!is_loopback((struct rs_str){hosts, (uint32_t)n})) return false;
+        hosts += n + (hosts[n] == ',');
     }
     return true;
 }
@@ -85,13 +84,14 @@ static int check_conninfo(struct rs_pg *pg, struct rs_diag *diag)
     const char *host = option_of(given, "host"), *address = option_of(given, "hostaddr");
     const char *sslmode = option_of(given, "sslmode"), *service = option_of(given, "service");
     if (!host && !service) host = option_of(defaults, "host");
+    if (!address && !service) address = option_of(defaults, "hostaddr");
     if (!sslmode && !service) sslmode = option_of(defaults, "sslmode");
     bool fine = pg->options.allow_plaintext || verified(sslmode) ||
                 (!service && all_loopback(host) && all_loopback(address));
     int err = RS_OK;
     if (!fine) {
         rs_fail(diag, RS_E_CONFIG, "postgresql %s: a far host without sslmode=verify-full could be anybody",
-                host ? host : service ? service : "?");
+                address ? address : host ? host : service ? service : "?");
         err = rs_fail_next(diag, "add sslmode=verify-full sslrootcert=FILE, or --allow-plaintext if the network is yours alone");
     }
     PQconninfoFree(given);
@@ -237,10 +237,12 @@ int rs_pg_run(struct rs_pg *pg, const char *sql, struct rs_pg_params *params, st
     const char *values[RS_PG_PARAMS_MAX];
     int lengths[RS_PG_PARAMS_MAX], formats[RS_PG_PARAMS_MAX];
     int n = params ? params->n : 0;
+    /* libpq takes NULL for null, and nothing but empty texts allocates nothing. */
+    const char *bytes = n && params->bytes.p ? params->bytes.p : "";
     char name[16];
     int err = prepare(pg, sql, params, name, diag);
     for (int i = 0; i < n; i++) {
-        values[i] = params->null[i] ? NULL : params->bytes.p + params->at[i];
+        values[i] = params->null[i] ? NULL : bytes + params->at[i];
         lengths[i] = (int)params->length[i];
         formats[i] = 1;
     }

@@ -64,16 +64,6 @@ static void check_profiles(struct check *c, const struct rs_schema *schema)
     rs_decoder_free(decoder);
 }
 
-static int may_write(struct rs_pg *pg, struct rs_diag *diag)
-{
-    static const char sql[] = "SELECT has_table_privilege('rastro.events', 'INSERT'), current_user::text";
-    struct rs_pg_rows *rows;
-    int err = rs_pg_run(pg, sql, NULL, &rows, diag);
-    if (err || rs_pg_get_int(rows, 0, 0)) return err;
-    return rs_fail(diag, RS_E_CONFIG, "postgresql %s: %.*s may not write events; ingest needs rastro_writer", rs_pg_where(pg),
-                   RS_FMT(rs_pg_get_str(rows, 0, 1)));
-}
-
 static void check_database(struct check *c, const struct rs_schema *schema)
 {
     struct rs_pg_options options = rs_pg_options_of(c->options, "rastro check");
@@ -84,7 +74,7 @@ static void check_database(struct check *c, const struct rs_schema *schema)
     int err = rs_pg_open(&options, &pg, &diag);
     if (!err) err = rs_schema_version_check(pg, &diag);
     if (!err) err = rs_schema_version(pg, &version, &diag);
-    if (!err) err = may_write(pg, &diag);
+    if (!err) err = rs_schema_writer_check(pg, &diag);
     snprintf(fine, sizeof fine, "%s, schema %d (this release: %d to %d)", pg ? rs_pg_where(pg) : "", version,
              RS_SCHEMA_VERSION_MIN, rs_schema_version_max());
     say(c, "postgresql", err, &diag, fine);

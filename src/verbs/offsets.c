@@ -5,6 +5,7 @@
 
 #include "common.h"
 #include "print.h"
+#include "rastro/migrate.h"
 
 #define ASK_MS 5000
 
@@ -41,7 +42,7 @@ static void put_kafka_side(struct offsets *o, struct rs_grid *grid, const struct
     struct rs_diag ignored;
     bool ours = o->kafka && rs_str_is(rs_pg_get_str(rows, r, 0), o->cluster);
     if (!ours || rs_kafka_bounds(o->kafka, topic, (int32_t)rs_pg_get_int(rows, r, 2), ASK_MS, &low, &high, &ignored)) {
-        for (int i = 0; i < 3; i++) rs_grid_put(grid, RS_LIT("-"));
+        for (int i = 0; i < 3; i++) rs_grid_none(grid);
         return;
     }
     rs_grid_number(grid, low);
@@ -68,7 +69,8 @@ static int show(struct offsets *o, struct rs_diag *diag)
         rs_grid_number(grid, rs_pg_get_int(rows, r, 3));
         put_kafka_side(o, grid, rows, r);
         rs_grid_number(grid, rs_pg_get_int(rows, r, 4));
-        rs_grid_put(grid, rs_pg_is_null(rows, r, 5) ? RS_LIT("-") : rs_pg_get_str(rows, r, 5));
+        if (rs_pg_is_null(rows, r, 5)) rs_grid_none(grid);
+        else rs_grid_put(grid, rs_pg_get_str(rows, r, 5));
         rs_grid_put(grid, rs_pg_get_str(rows, r, 6));
     }
     rs_grid_print(grid, o->options, stdout);
@@ -178,6 +180,7 @@ static int change_partition(struct offsets *o, const char *where, bool resume, s
     int32_t number;
     int err = rs_parse_partition(where, topic, sizeof topic, &number, diag);
     if (!err && !*rs_opt_text(o->options, RS_OPT_REASON)) err = rs_fail(diag, RS_E_USAGE, "--reason TEXT is missing: it is kept");
+    if (!err) err = rs_schema_writer_check(o->pg, diag);
     if (!err) err = open_kafka(o, diag);
     if (!err) err = rs_pg_script(o->pg, "BEGIN", diag);
     if (err) return err;

@@ -6,9 +6,11 @@
 
 #include "rastro/hash.h"
 
+enum kind { TEXT, NUMBER, NONE };
+
 struct cell {
     struct rs_str text; /* owned */
-    bool number;
+    enum kind kind;
 };
 
 struct rs_grid {
@@ -45,20 +47,31 @@ static uint32_t control_length(const char *p, uint32_t n)
     return (b == 0x80 && c >= 0xaa && c <= 0xae) || (b == 0x81 && c >= 0xa6 && c <= 0xa9) ? 3 : 0;
 }
 
+/* Bytes of the character at p; 0 where they are no UTF-8. */
+static uint32_t character_length(const char *p, uint32_t n)
+{
+    mbstate_t state = {0};
+    wchar_t c;
+    size_t length = (unsigned char)*p < 0x80 ? 1 : mbrtowc(&c, p, n, &state);
+    return length > n ? 0 : (uint32_t)length;
+}
+
 void rs_put_printable(struct rs_buf *buf, struct rs_str text)
 {
-    for (uint32_t i = 0; i < text.n; i++) {
-        uint32_t n = control_length(text.p + i, text.n - i);
-        if (n) {
+    for (uint32_t i = 0; i < text.n;) {
+        uint32_t control = control_length(text.p + i, text.n - i);
+        uint32_t n = character_length(text.p + i, text.n - i);
+        if (control || !n) {
             rs_buf_puts(buf, RS_LIT("\xef\xbf\xbd"));
-            i += n - 1;
+            i += control ? control : 1;
         } else {
-            rs_buf_putc(buf, text.p[i]);
+            rs_buf_put(buf, text.p + i, n);
+            i += n;
         }
     }
 }
 
-static void put(struct rs_grid *grid, struct rs_str text, bool number)
+static void put(struct rs_grid *grid, struct rs_str text, enum kind kind)
 {
     if (grid->n == grid->room) {
         grid->room = grid->room ? grid->room * 2 : 64;
@@ -67,12 +80,17 @@ static void put(struct rs_grid *grid, struct rs_str text, bool number)
     struct rs_buf buf = {0};
     rs_put_printable(&buf, text);
     rs_buf_reserve(&buf, 1);
-    grid->cell[grid->n++] = (struct cell){{buf.p, (uint32_t)buf.n}, number};
+    grid->cell[grid->n++] = (struct cell){{buf.p, (uint32_t)buf.n}, kind};
 }
 
 void rs_grid_put(struct rs_grid *grid, struct rs_str text)
 {
-    put(grid, text, false);
+    put(grid, text, TEXT);
+}
+
+void rs_grid_none(struct rs_grid *grid)
+{
+    put(grid, RS_STR_NONE, NONE);
 }
 
 void rs_grid_printf(struct rs_grid *grid, const char *fmt, ...)
@@ -82,14 +100,14 @@ void rs_grid_printf(struct rs_grid *grid, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    put(grid, rs_str_of(text), false);
+    put(grid, rs_str_of(text), TEXT);
 }
 
 void rs_grid_number(struct rs_grid *grid, long long number)
 {
     char text[24];
     snprintf(text, sizeof text, "%lld", number);
-    put(grid, rs_str_of(text), true);
+    put(grid, rs_str_of(text), NUMBER);
 }
 
 size_t rs_grid_rows(const struct rs_grid *grid)
@@ -133,13 +151,18 @@ static struct rs_str cut_to(struct rs_str text, unsigned max)
 
 /* ---- forms --------------------------------------------------------------------- */
 
+static struct rs_str text_in_table(const struct cell *cell)
+{
+    return cell->kind == NONE ? RS_LIT("-") : cell->text;
+}
+
 static void print_table(const struct rs_grid *grid, FILE *out)
 {
     unsigned *width = rs_calloc(grid->columns, sizeof *width);
     for (unsigned c = 0; c < grid->columns; c++) width[c] = rs_display_width(rs_str_of(grid->column[c].title));
     for (size_t i = 0; i < grid->n; i++) {
         unsigned c = (unsigned)(i % grid->columns), max = grid->column[c].max;
-        unsigned w = rs_display_width(grid->cell[i].text);
+        unsigned w = rs_display_width(text_in_table(&grid->cell[i]));
         if (max && w > max) w = max;
         if (w > width[c]) width[c] = w;
     }
@@ -147,7 +170,8 @@ static void print_table(const struct rs_grid *grid, FILE *out)
         unsigned owed = 0; /* blanks, printed only before something */
         for (unsigned c = 0; c < grid->columns; c++) {
             const struct rs_column *column = &grid->column[c];
-            struct rs_str text = row ? grid->cell[(row - 1) * grid->columns + c].text : rs_str_of(column->title);
+            struct rs_str text = rs_str_of(column->title);
+            if (row) text = text_in_table(&grid->cell[(row - 1) * grid->columns + c]);
             if (column->max) text = cut_to(text, column->max);
             unsigned pad = width[c] - rs_display_width(text);
             if (column->right) owed += pad;
@@ -211,7 +235,8 @@ static json_t *row_object(const struct rs_grid *grid, size_t row)
         const struct cell *cell = &grid->cell[row * grid->columns + c];
         char key[64];
         key_of(grid->column[c].title, key);
-        json_t *value = cell->number ? json_integer(strtoll(cell->text.p, NULL, 10)) : rs_json_of(cell->text);
+        bool number = cell->kind == NUMBER;
+        json_t *value = number ? json_integer(strtoll(cell->text.p, NULL, 10)) : rs_json_of(cell->text);
         json_object_set_new(object, key, value);
     }
     return object;

@@ -24,10 +24,12 @@ struct rs_grid;
 struct rs_grid *rs_grid_new(const struct rs_column *columns, unsigned count);
 void rs_grid_free(struct rs_grid *grid); /* NULL is fine */
 
-/* The next cell, row by row.  Control characters are shown as U+FFFD. */
+/* The next cell, row by row.  Control characters and damaged UTF-8 are shown
+ * as U+FFFD. */
 void rs_grid_put(struct rs_grid *grid, struct rs_str text);
 void rs_grid_printf(struct rs_grid *grid, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void rs_grid_number(struct rs_grid *grid, long long number); /* a number in JSON too */
+void rs_grid_none(struct rs_grid *grid); /* no value: - in a table, null in JSON */
 
 size_t rs_grid_rows(const struct rs_grid *grid);
 void rs_grid_print(const struct rs_grid *grid, const struct rs_options *options, FILE *out);
@@ -42,7 +44,8 @@ json_t *rs_json_of_key(const unsigned char key[16]);
 /* Columns that `text` takes on a terminal. */
 unsigned rs_display_width(struct rs_str text);
 
-/* `text` without control characters, so that data cannot drive a terminal. */
+/* `text` without control characters and damaged UTF-8, so that data cannot
+ * drive a terminal. */
 void rs_put_printable(struct rs_buf *buf, struct rs_str text);
 
 #endif

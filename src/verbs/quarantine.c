@@ -2,9 +2,11 @@
 
 #include "common.h"
 #include "print.h"
-#include "rastro/decode.h"
 #include "rastro/raw.h"
 #include "rastro/time.h"
+
+/* More than librdkafka hands over: what is too long to be read is kept too. */
+#define BYTES_MAX ((size_t)512 << 20)
 
 struct quarantine {
     const struct rs_options *options;
@@ -57,43 +59,32 @@ static int list(struct quarantine *q, struct rs_diag *diag)
     return RS_OK;
 }
 
-/* ---- show --------------------------------------------------------------------------- */
+/* ---- one row ------------------------------------------------------------------------- */
 
 static int unpack(const struct rs_pg_rows *rows, int r, struct rs_buf *out, struct rs_diag *diag)
 {
     /* Quarantined bytes are packed without a dictionary. */
-    return rs_raw_unpack(rs_pg_get_str(rows, r, RAW), RS_STR_NONE, 4 * (size_t)RS_MESSAGE_BYTES_MAX, out, diag);
+    return rs_raw_unpack(rs_pg_get_str(rows, r, RAW), RS_STR_NONE, BYTES_MAX, out, diag);
 }
 
-static int show(struct quarantine *q, const char *id, struct rs_diag *diag)
+static void print_row(const struct rs_pg_rows *rows, int r, const struct rs_buf *raw)
 {
-    static const char sql[] = "SELECT " COLUMNS ", b.raw " FROM
-                              "JOIN rastro.quarantine_bytes b ON b.sha = q.sha WHERE q.id = $1 LIMIT 2";
-    struct rs_pg_rows *rows;
-    rs_pg_text(&q->params, rs_str_of(id));
-    int err = rs_pg_run(q->pg, sql, &q->params, &rows, diag);
-    if (err) return err;
-    if (!rs_pg_count(rows)) return rs_fail(diag, RS_E_ANSWER_NO, "%s: not in quarantine", id);
-    struct rs_buf raw = {0}, clean = {0};
-    if ((err = unpack(rows, 0, &raw, diag))) return err;
+    struct rs_buf clean = {0};
     char when[24], hex[65];
-    rs_hex((const uint8_t *)rs_pg_get_str(rows, 0, SHA).p, RS_SHA256_LEN, hex);
-    printf("%.*s %s\nreason   %.*s\nseen     %lld times, last %s\nfirst    %.*s/%lld offset %lld\nsha-256  %s\n",
-           RS_FMT(rs_pg_get_str(rows, 0, WHAT)), id, RS_FMT(rs_pg_get_str(rows, 0, REASON)),
-           (long long)rs_pg_get_int(rows, 0, COUNT), rs_minute_text(rs_pg_get_time(rows, 0, LAST), when),
-           RS_FMT(rs_pg_get_str(rows, 0, TOPIC)), (long long)rs_pg_get_int(rows, 0, PARTITION),
-           (long long)rs_pg_get_int(rows, 0, OFFSET), hex);
-    if (!rs_pg_is_null(rows, 0, NUMBER)) printf("parcel   %.*s\n", RS_FMT(rs_pg_get_str(rows, 0, NUMBER)));
-    if (!rs_pg_is_null(rows, 0, PATH)) printf("path     %.*s\n", RS_FMT(rs_pg_get_str(rows, 0, PATH)));
-    rs_put_printable(&clean, (struct rs_str){raw.p, (uint32_t)(raw.n < 4000 ? raw.n : 4000)});
-    printf("bytes    %zu%s\n%s\n", raw.n, raw.n > 4000 ? " (the first 4,000; export has all)" : "", rs_buf_cstr(&clean));
-    rs_buf_free(&raw);
+    rs_hex((const uint8_t *)rs_pg_get_str(rows, r, SHA).p, RS_SHA256_LEN, hex);
+    printf("%.*s %.*s\nreason   %.*s\nseen     %lld times, last %s\nfirst    %.*s/%lld offset %lld\nsha-256  %s\n",
+           RS_FMT(rs_pg_get_str(rows, r, WHAT)), RS_FMT(rs_pg_get_str(rows, r, ID)), RS_FMT(rs_pg_get_str(rows, r, REASON)),
+           (long long)rs_pg_get_int(rows, r, COUNT), rs_minute_text(rs_pg_get_time(rows, r, LAST), when),
+           RS_FMT(rs_pg_get_str(rows, r, TOPIC)), (long long)rs_pg_get_int(rows, r, PARTITION),
+           (long long)rs_pg_get_int(rows, r, OFFSET), hex);
+    if (!rs_pg_is_null(rows, r, NUMBER)) printf("parcel   %.*s\n", RS_FMT(rs_pg_get_str(rows, r, NUMBER)));
+    if (!rs_pg_is_null(rows, r, PATH)) printf("path     %.*s\n", RS_FMT(rs_pg_get_str(rows, r, PATH)));
+    rs_put_printable(&clean, (struct rs_str){raw->p, (uint32_t)(raw->n < 4000 ? raw->n : 4000)});
+    printf("bytes    %zu%s\n%s\n", raw->n, raw->n > 4000 ? " (the first 4,000; export has all)" : "", rs_buf_cstr(&clean));
     rs_buf_free(&clean);
-    return RS_OK;
 }
 
-/* ---- export --------------------------------------------------------------------------- */
-
+/* schema/quarantine.schema.json */
 static json_t *json_row(const struct rs_pg_rows *rows, int r, const struct rs_buf *raw)
 {
     char first[RS_TIME_TEXT_MAX], last[RS_TIME_TEXT_MAX], hex[65];
@@ -114,38 +105,69 @@ static json_t *json_row(const struct rs_pg_rows *rows, int r, const struct rs_bu
     return object;
 }
 
-/* One object a line, in pages, so that a million of them need no memory. */
+/* ---- show --------------------------------------------------------------------------- */
+
+/* One event's bytes may have been refused for several reasons. */
+static int show(struct quarantine *q, const char *id, struct rs_diag *diag)
+{
+    static const char sql[] = "SELECT " COLUMNS ", b.raw " FROM
+                              "JOIN rastro.quarantine_bytes b ON b.sha = q.sha WHERE q.id = $1 ORDER BY q.reason";
+    struct rs_pg_rows *rows;
+    rs_pg_text(&q->params, rs_str_of(id));
+    int err = rs_pg_run(q->pg, sql, &q->params, &rows, diag);
+    if (err) return err;
+    if (!rs_pg_count(rows)) return rs_fail(diag, RS_E_ANSWER_NO, "%s: not in quarantine", id);
+    bool table = rs_opt_is(q->options, RS_OPT_FORMAT, "table"), lines = rs_opt_is(q->options, RS_OPT_FORMAT, "ndjson");
+    json_t *list = json_array();
+    for (int r = 0; !err && r < rs_pg_count(rows); r++) {
+        struct rs_buf raw = {0};
+        err = unpack(rows, r, &raw, diag);
+        if (!err && table) print_row(rows, r, &raw);
+        else if (!err && lines) rs_print_json(json_row(rows, r, &raw), q->options, stdout);
+        else if (!err) json_array_append_new(list, json_row(rows, r, &raw));
+        rs_buf_free(&raw);
+    }
+    if (!err && !table && !lines) rs_print_json(json_incref(list), q->options, stdout);
+    json_decref(list);
+    return err;
+}
+
+/* ---- export --------------------------------------------------------------------------- */
+
+static int export_page(struct quarantine *q, int *ret_n, struct rs_diag *diag)
+{
+    static const char sql[] = "FETCH 50 FROM quarantine_export";
+    struct rs_pg_rows *rows;
+    int err = rs_pg_run(q->pg, sql, NULL, &rows, diag);
+    int n = err ? 0 : rs_pg_count(rows);
+    for (int r = 0; !err && r < n; r++) {
+        struct rs_buf raw = {0};
+        err = unpack(rows, r, &raw, diag);
+        json_t *object = err ? NULL : json_row(rows, r, &raw);
+        if (object) json_dumpf(object, stdout, JSON_COMPACT);
+        if (object) putchar('\n');
+        json_decref(object);
+        rs_buf_free(&raw);
+    }
+    *ret_n = n;
+    return err;
+}
+
+/* One object a line, through a cursor, so that a million of them need no memory. */
 static int export(struct quarantine *q, struct rs_diag *diag)
 {
-    static const char sql[] = "SELECT " COLUMNS ", b.raw " FROM "JOIN rastro.quarantine_bytes b ON b.sha = q.sha " WHERE
-                              "AND (q.id, q.reason) > ($3, $4) ORDER BY q.id, q.reason LIMIT 500";
-    struct rs_buf id = {0}, reason = {0};
-    int err = RS_OK, n = 0;
-    do {
-        struct rs_pg_rows *rows;
-        put_filter(q);
-        rs_pg_text(&q->params, (struct rs_str){id.p, (uint32_t)id.n});
-        rs_pg_text(&q->params, (struct rs_str){reason.p, (uint32_t)reason.n});
-        if ((err = rs_pg_run(q->pg, sql, &q->params, &rows, diag))) break;
-        n = rs_pg_count(rows);
-        for (int r = 0; !err && r < n; r++) {
-            struct rs_buf raw = {0};
-            err = unpack(rows, r, &raw, diag);
-            json_t *object = err ? NULL : json_row(rows, r, &raw);
-            if (object) json_dumpf(object, stdout, JSON_COMPACT);
-            if (object) putchar('\n');
-            json_decref(object);
-            rs_buf_free(&raw);
-        }
-        if (n) {
-            rs_buf_clear(&id);
-            rs_buf_clear(&reason);
-            rs_buf_puts(&id, rs_pg_get_str(rows, n - 1, ID));
-            rs_buf_puts(&reason, rs_pg_get_str(rows, n - 1, REASON));
-        }
-    } while (!err && n == 500);
-    rs_buf_free(&id);
-    rs_buf_free(&reason);
+    static const char sql[] =
+        "DECLARE quarantine_export NO SCROLL CURSOR FOR SELECT " COLUMNS ", b.raw " FROM
+        "JOIN rastro.quarantine_bytes b ON b.sha = q.sha " WHERE "ORDER BY q.id, q.reason";
+    int n = 0;
+    int err = rs_pg_script(q->pg, "BEGIN", diag);
+    if (err) return err;
+    put_filter(q);
+    err = rs_pg_run(q->pg, sql, &q->params, NULL, diag);
+    while (!err) {
+        err = export_page(q, &n, diag);
+        if (!n) break;
+    }
     return err;
 }
 
@@ -157,6 +179,9 @@ int rs_verb_quarantine(const struct rs_options *options, struct rs_diag *diag)
     bool known = what && (is_show || !strcmp(what, "list") || !strcmp(what, "export"));
     if (!known || rs_options_argc(options) != (is_show ? 2 : 1)) {
         return rs_fail(diag, RS_E_USAGE, "expected list, show ID, or export");
+    }
+    if (*what != 'l' && rs_opt_is(options, RS_OPT_FORMAT, "csv")) {
+        return rs_fail(diag, RS_E_USAGE, "--format csv: bytes are no table; use json");
     }
     int err = rs_open_database(options, &q.pg, diag);
     if (!err) err = is_show ? show(&q, id, diag) : what[0] == 'l' ? list(&q, diag) : export(&q, diag);

@@ -1,5 +1,6 @@
 #include "common.h"
 #include "print.h"
+#include "rastro/time.h"
 
 static void print_age(struct rs_grid *grid, int64_t us, int64_t now)
 {
@@ -11,53 +12,94 @@ static void print_age(struct rs_grid *grid, int64_t us, int64_t now)
     else rs_grid_printf(grid, "%lld d", (long long)s / 86400);
 }
 
-static int print_totals(struct rs_pg *pg, struct rs_diag *diag)
+static const char totals_sql[] =
+    "SELECT parcels, events, quarantined_messages, quarantined_events, estimated FROM rastro.totals";
+enum { PARCELS, EVENTS, BAD_MESSAGES, BAD_EVENTS, ESTIMATED };
+
+static const char positions_sql[] = "SELECT topic, partition, next, last_at, owner, committed_at, halted, now(), cluster "
+                                    "FROM rastro.position_list ORDER BY topic, partition, cluster";
+enum { TOPIC, PARTITION, NEXT, LAST_AT, OWNER, COMMITTED_AT, HALTED, NOW, CLUSTER };
+
+/* ---- for people ------------------------------------------------------------------ */
+
+static void print_totals(const struct rs_pg_rows *rows)
 {
-    static const char sql[] =
-        "SELECT parcels, events, quarantined_messages, quarantined_events, estimated FROM rastro.totals";
-    struct rs_pg_rows *rows;
-    int err = rs_pg_run(pg, sql, NULL, &rows, diag);
-    if (err) return err;
     printf("%s%lld parcels, %lld events; quarantined: %lld messages, %lld events\n",
-           rs_pg_get_int(rows, 0, 4) ? "about " : "", (long long)rs_pg_get_int(rows, 0, 0),
-           (long long)rs_pg_get_int(rows, 0, 1), (long long)rs_pg_get_int(rows, 0, 2),
-           (long long)rs_pg_get_int(rows, 0, 3));
-    return RS_OK;
+           rs_pg_get_int(rows, 0, ESTIMATED) ? "about " : "", (long long)rs_pg_get_int(rows, 0, PARCELS),
+           (long long)rs_pg_get_int(rows, 0, EVENTS), (long long)rs_pg_get_int(rows, 0, BAD_MESSAGES),
+           (long long)rs_pg_get_int(rows, 0, BAD_EVENTS));
 }
 
-static int print_positions(struct rs_pg *pg, const struct rs_options *options, struct rs_diag *diag)
+static void print_positions(const struct rs_pg_rows *rows, const struct rs_options *options)
 {
-    static const char sql[] = "SELECT topic, partition, next, last_at, owner, committed_at, halted, now() "
-                              "FROM rastro.position_list ORDER BY topic, partition";
     static const struct rs_column columns[] = {{"TOPIC", false, 0},      {"PARTITION", true, 0}, {"NEXT", true, 0},
                                                {"RECORD AGE", true, 0},  {"COMMIT AGE", true, 0}, {"OWNER", false, 0},
                                                {"HALTED", false, 100}};
-    struct rs_pg_rows *rows;
-    int err = rs_pg_run(pg, sql, NULL, &rows, diag);
-    if (err) return err;
     struct rs_grid *grid = rs_grid_new(columns, 7);
     for (int r = 0; r < rs_pg_count(rows); r++) {
-        int64_t now = rs_pg_get_time(rows, r, 7);
-        rs_grid_put(grid, rs_pg_get_str(rows, r, 0));
-        rs_grid_number(grid, rs_pg_get_int(rows, r, 1));
-        rs_grid_number(grid, rs_pg_get_int(rows, r, 2));
-        print_age(grid, rs_pg_get_time(rows, r, 3), now);
-        print_age(grid, rs_pg_get_time(rows, r, 5), now);
-        rs_grid_put(grid, rs_pg_is_null(rows, r, 4) ? RS_LIT("-") : rs_pg_get_str(rows, r, 4));
-        rs_grid_put(grid, rs_pg_get_str(rows, r, 6));
+        int64_t now = rs_pg_get_time(rows, r, NOW);
+        rs_grid_put(grid, rs_pg_get_str(rows, r, TOPIC));
+        rs_grid_number(grid, rs_pg_get_int(rows, r, PARTITION));
+        rs_grid_number(grid, rs_pg_get_int(rows, r, NEXT));
+        print_age(grid, rs_pg_get_time(rows, r, LAST_AT), now);
+        print_age(grid, rs_pg_get_time(rows, r, COMMITTED_AT), now);
+        if (rs_pg_is_null(rows, r, OWNER)) rs_grid_none(grid);
+        else rs_grid_put(grid, rs_pg_get_str(rows, r, OWNER));
+        rs_grid_put(grid, rs_pg_get_str(rows, r, HALTED));
     }
     rs_grid_print(grid, options, stdout);
     rs_grid_free(grid);
-    return RS_OK;
+}
+
+/* ---- for machines, schema/status.schema.json ------------------------------------- */
+
+static json_t *json_totals(const struct rs_pg_rows *rows)
+{
+    return json_pack("{s:I, s:I, s:b, s:{s:I, s:I}}", "parcels", (json_int_t)rs_pg_get_int(rows, 0, PARCELS), "events",
+                     (json_int_t)rs_pg_get_int(rows, 0, EVENTS), "estimated", (int)rs_pg_get_int(rows, 0, ESTIMATED),
+                     "quarantined", "messages", (json_int_t)rs_pg_get_int(rows, 0, BAD_MESSAGES), "events",
+                     (json_int_t)rs_pg_get_int(rows, 0, BAD_EVENTS));
+}
+
+static json_t *json_time(int64_t us)
+{
+    char text[RS_TIME_TEXT_MAX];
+    return us == RS_INSTANT_NONE ? json_null() : json_string(rs_time_text(us, text));
+}
+
+static json_t *json_positions(const struct rs_pg_rows *rows)
+{
+    json_t *list = json_array();
+    for (int r = 0; r < rs_pg_count(rows); r++) {
+        json_array_append_new(
+            list, json_pack("{s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o}", "cluster", rs_json_of(rs_pg_get_str(rows, r, CLUSTER)),
+                            "topic", rs_json_of(rs_pg_get_str(rows, r, TOPIC)), "partition",
+                            (json_int_t)rs_pg_get_int(rows, r, PARTITION), "next", (json_int_t)rs_pg_get_int(rows, r, NEXT),
+                            "last_record", json_time(rs_pg_get_time(rows, r, LAST_AT)), "committed",
+                            json_time(rs_pg_get_time(rows, r, COMMITTED_AT)), "owner",
+                            rs_json_of(rs_pg_get_str(rows, r, OWNER)), "halted", rs_json_of(rs_pg_get_str(rows, r, HALTED))));
+    }
+    return list;
 }
 
 int rs_verb_status(const struct rs_options *options, struct rs_diag *diag)
 {
     struct rs_pg *pg;
+    struct rs_pg_rows *rows;
+    bool table = rs_opt_is(options, RS_OPT_FORMAT, "table"), csv = rs_opt_is(options, RS_OPT_FORMAT, "csv");
+    json_t *root = NULL;
     int err = rs_open_database(options, &pg, diag);
     if (err) return err;
-    if (rs_opt_is(options, RS_OPT_FORMAT, "table")) err = print_totals(pg, diag);
-    if (!err) err = print_positions(pg, options, diag);
+    if (!csv) { /* which is one table */
+        err = rs_pg_run(pg, totals_sql, NULL, &rows, diag);
+        if (!err && table) print_totals(rows);
+        else if (!err) root = json_totals(rows);
+    }
+    if (!err) err = rs_pg_run(pg, positions_sql, NULL, &rows, diag);
+    if (!err && root) json_object_set_new(root, "positions", json_positions(rows));
+    if (!err && root) rs_print_json(root, options, stdout);
+    else if (err) json_decref(root);
+    else print_positions(rows, options);
     rs_pg_close(pg);
     return err;
 }

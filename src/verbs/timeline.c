@@ -134,8 +134,10 @@ static const char orders_sql[] =
 static const char status_sql[] =
     "SELECT t.stage, t.detail, t.instant, t.source FROM rastro.parcel_status($1, coalesce($2, 'infinity'::timestamptz)) t "
     "ORDER BY t.instant DESC LIMIT 1";
+/* Only the last look is kept, so before it nothing is said of it. */
 static const char looks_sql[] =
-    "SELECT l.source, max(l.looked_at) FROM rastro.look_list l WHERE l.parcel_id = ANY ($1) GROUP BY 1 ORDER BY 2 DESC, 1";
+    "SELECT l.source, max(l.looked_at) FROM rastro.look_list l WHERE l.parcel_id = ANY ($1) "
+    "AND l.looked_at <= coalesce($2, 'infinity'::timestamptz) GROUP BY 1 ORDER BY 2 DESC, 1";
 
 static void print_numbers(const struct rs_pg_rows *rows, int64_t asked)
 {
@@ -195,7 +197,7 @@ static int print_head(struct shown *s, struct rs_diag *diag)
                rs_minute_text(rs_pg_get_time(rows, 0, 2), when), RS_FMT(rs_pg_get_str(rows, 0, 3)));
     }
     if (s->as_of != RS_INSTANT_NONE) printf("AS OF    %s, by when it was recorded\n", rs_minute_text(s->as_of, when));
-    if ((err = query(s, looks_sql, false, &rows, diag))) return err;
+    if ((err = query(s, looks_sql, true, &rows, diag))) return err;
     for (int r = 0; r < rs_pg_count(rows); r++) {
         printf("%s%.*s %s", r ? ", " : "LOOKED   ", RS_FMT(rs_pg_get_str(rows, r, 0)),
                rs_minute_text(rs_pg_get_time(rows, r, 1), when));
@@ -323,6 +325,20 @@ static json_t *json_key_at(const struct rs_pg_rows *rows, int r, int column)
     return rs_pg_is_null(rows, r, column) ? json_null() : rs_json_of_key(rs_pg_get_key(rows, r, column).b);
 }
 
+/* Words between blanks, as a list. */
+static json_t *json_words_at(const struct rs_pg_rows *rows, int r, int column)
+{
+    json_t *list = json_array();
+    struct rs_str rest = rs_pg_get_str(rows, r, column);
+    while (rest.n) {
+        const char *blank = memchr(rest.p, ' ', rest.n);
+        uint32_t n = blank ? (uint32_t)(blank - rest.p) : rest.n;
+        json_array_append_new(list, rs_json_of((struct rs_str){rest.p, n}));
+        rest = (struct rs_str){rest.p + n + (blank != NULL), rest.n - n - (blank != NULL)};
+    }
+    return list;
+}
+
 static const char *word_for(char letter, const char *const words[])
 {
     for (int i = 0; words[i]; i++) {
@@ -354,7 +370,7 @@ static json_t *json_event(const struct rs_pg_rows *rows, int r)
                                               json_text_at(rows, r, PLACE)));
     json_object_set_new(e, "words", json_pack("{s:o, s:o}", "time", json_text_at(rows, r, TIME_WORDS), "zone",
                                               json_text_at(rows, r, ZONE_WORDS)));
-    json_object_set_new(e, "marks", json_text_at(rows, r, MARKS));
+    json_object_set_new(e, "marks", json_words_at(rows, r, MARKS));
     json_object_set_new(e, "published", json_time_at(rows, r, PUBLISHED));
     json_object_set_new(e, "recorded", json_time_at(rows, r, RECORDED));
     json_object_set_new(e, "kafka", json_pack("{s:o, s:I, s:I}", "topic", json_text_at(rows, r, TOPIC), "partition",
@@ -396,7 +412,7 @@ static int collect_json(struct shown *s, json_t *root, struct rs_diag *diag)
                                                       json_text_at(rows, 0, 1), "instant", json_time_at(rows, 0, 2),
                                                       "source", json_text_at(rows, 0, 3)));
     }
-    if (!err) err = query(s, looks_sql, false, &rows, diag);
+    if (!err) err = query(s, looks_sql, true, &rows, diag);
     for (int r = 0; !err && r < rs_pg_count(rows); r++) {
         json_array_append_new(looked, json_pack("{s:o, s:o}", "source", json_text_at(rows, r, 0), "at", json_time_at(rows, r, 1)));
     }

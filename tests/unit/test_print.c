@@ -112,8 +112,9 @@ Test(print, shows_no_control_characters)
          "a\xef\xbf\xbd"
          "b\xef\xbf\xbd"},
         {RS_LIT("\xc3\xa9\xe2\x80\xa6\xc2\xa0"), "\xc3\xa9\xe2\x80\xa6\xc2\xa0"},
-        {RS_LIT("\xe2"), "\xe2"},
-        {RS_LIT("\xc2"), "\xc2"},
+        {RS_LIT("\xe2"), "\xef\xbf\xbd"},
+        {RS_LIT("\xc2"), "\xef\xbf\xbd"},
+        {RS_LIT("\xff\xc3\xa9\xe9"), "\xef\xbf\xbd\xc3\xa9\xef\xbf\xbd"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct rs_buf buf = {0};
