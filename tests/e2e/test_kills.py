@@ -143,6 +143,8 @@ class Million(world.Case):
                 continue
             point = points.pop(0)
             if point == "in-revoke":
+                # A third member takes some of its partitions away.
+                wait_for("partitions", lambda: members[name].text().count(", term ") >= 4, 60)
                 self.member(f"third-{share:.3f}", truth)
             self.assertEqual(members[name].wait(120), -signal.SIGKILL, members[name].tail())
             killed_at.add(point)
