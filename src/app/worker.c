@@ -27,7 +27,7 @@ struct reader {
     struct rs_batch *batch; /* being filled, or NULL: all are under way */
     struct rs_batch *spare[RS_WORKER_BATCHES];
     int spares;
-    struct rs_slot **slot;  /* given to us */
+    struct rs_slot **slot; /* given to us */
     int count, room;
     int last; /* where the last message's was found */
     bool stopping;
@@ -333,8 +333,7 @@ static void *write_loop(void *self)
         case RS_LETTER_HALT:
             if (rs_sink_halt(w->sink, &slot->partition, &diag)) rs_warn("%s", diag.text);
             break;
-        default:
-            break;
+        default: break;
         }
     }
     return NULL;

@@ -69,8 +69,8 @@ int rs_httpd_check(const char *where, struct rs_diag *diag)
     return parse(where, &ignored, diag);
 }
 
-int rs_httpd_open(const char *where, void (*print)(void *self, struct rs_buf *out), void *self,
-                  struct rs_httpd **ret, struct rs_diag *diag)
+int rs_httpd_open(const char *where, void (*print)(void *self, struct rs_buf *out), void *self, struct rs_httpd **ret,
+                  struct rs_diag *diag)
 {
     struct sockaddr_in address;
     int err = parse(where, &address, diag);
@@ -78,9 +78,9 @@ int rs_httpd_open(const char *where, void (*print)(void *self, struct rs_buf *ou
     struct rs_httpd *httpd = rs_calloc(1, sizeof *httpd);
     httpd->print = print;
     httpd->self = self;
-    httpd->daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL, NULL, answer, httpd, MHD_OPTION_SOCK_ADDR,
-                                     &address, MHD_OPTION_CONNECTION_LIMIT, 16u, MHD_OPTION_CONNECTION_TIMEOUT, 10u,
-                                     MHD_OPTION_END);
+    httpd->daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL, NULL, answer, httpd,
+                                     MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_CONNECTION_LIMIT, 16u,
+                                     MHD_OPTION_CONNECTION_TIMEOUT, 10u, MHD_OPTION_END);
     if (!httpd->daemon) {
         free(httpd);
         return rs_fail(diag, RS_E_CONFIG, "--metrics %s: the address is taken or not ours", where);

@@ -19,7 +19,7 @@ struct rs_kafka {
     struct rs_kafka_partition *partition;
     int partition_room;
     bool grouped;
-    bool assigned; /* partitions came once */
+    bool assigned;     /* partitions came once */
     char brokers[160]; /* for messages */
 };
 
@@ -69,8 +69,8 @@ static bool is_ours(const char *name)
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
         if (!strcmp(ours[i][0], name)) return true;
     }
-    return !strcmp(name, "bootstrap.servers") || !strcmp(name, "metadata.broker.list") ||
-           !strcmp(name, "group.id") || !strcmp(name, "group.instance.id");
+    return !strcmp(name, "bootstrap.servers") || !strcmp(name, "metadata.broker.list") || !strcmp(name, "group.id") ||
+           !strcmp(name, "group.instance.id");
 }
 
 /* A secret's file is its owner's alone; one of root's may be given to a group,
@@ -286,8 +286,8 @@ int rs_kafka_partitions(struct rs_kafka *kafka, const char *topic, int timeout_m
 int rs_kafka_bounds(struct rs_kafka *kafka, const char *topic, int32_t partition, int timeout_ms, int64_t *ret_low,
                     int64_t *ret_high, struct rs_diag *diag)
 {
-    rd_kafka_resp_err_t code =
-        rd_kafka_query_watermark_offsets(kafka->rk, topic, partition, ret_low, ret_high, timeout_ms);
+    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(kafka->rk, topic, partition, ret_low, ret_high,
+                                                                timeout_ms);
     if (!code) return RS_OK;
     return rs_fail(diag, RS_E_SERVER, "kafka %s/%d: %s", topic, partition, rd_kafka_err2str(code));
 }
@@ -333,17 +333,16 @@ void rs_kafka_poll(struct rs_kafka *kafka, int timeout_ms, struct rs_kafka_event
     switch (rd_kafka_event_type(kafka->event)) {
     case RD_KAFKA_EVENT_REBALANCE:
         kafka->assigned |= code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
-        ret->kind = code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS   ? RS_KAFKA_ASSIGNED
-                    : rd_kafka_assignment_lost(kafka->rk)          ? RS_KAFKA_LOST
-                                                                   : RS_KAFKA_REVOKED;
+        ret->kind = code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS ? RS_KAFKA_ASSIGNED
+                    : rd_kafka_assignment_lost(kafka->rk)        ? RS_KAFKA_LOST
+                                                                 : RS_KAFKA_REVOKED;
         fill_partitions(kafka, rd_kafka_event_topic_partition_list(kafka->event), ret);
         break;
     case RD_KAFKA_EVENT_ERROR:
         ret->kind = code == RD_KAFKA_RESP_ERR__FATAL ? RS_KAFKA_FATAL : RS_KAFKA_FAILED;
         snprintf(ret->text, sizeof ret->text, "%s", rd_kafka_event_error_string(kafka->event));
         break;
-    default:
-        break;
+    default: break;
     }
 }
 
@@ -371,7 +370,8 @@ int rs_kafka_assign(struct rs_kafka *kafka, const struct rs_kafka_partition *par
     return answered(rd_kafka_incremental_assign(kafka->rk, list), list, diag);
 }
 
-int rs_kafka_unassign(struct rs_kafka *kafka, const struct rs_kafka_partition *partition, int count, struct rs_diag *diag)
+int rs_kafka_unassign(struct rs_kafka *kafka, const struct rs_kafka_partition *partition, int count,
+                      struct rs_diag *diag)
 {
     rd_kafka_topic_partition_list_t *list = list_of(partition, count);
     return answered(rd_kafka_incremental_unassign(kafka->rk, list), list, diag);

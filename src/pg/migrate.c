@@ -38,7 +38,8 @@ static int check_least(struct rs_pg *pg, int version, struct rs_diag *diag)
     if (err) return err;
     int least = (int)rs_pg_get_int(rows, 0, 0), ours = rs_schema_version_max();
     if (least <= ours) return RS_OK;
-    rs_fail(diag, RS_E_CONFIG, "postgresql %s: schema version %d needs a release that knows version %d; this one knows %d",
+    rs_fail(diag, RS_E_CONFIG,
+            "postgresql %s: schema version %d needs a release that knows version %d; this one knows %d",
             rs_pg_where(pg), version, least, ours);
     return rs_fail_next(diag, "upgrade rastro");
 }
@@ -141,12 +142,12 @@ static int put_statuses(struct rs_pg *pg, const struct rs_catalog *catalog, stru
     struct rs_pg_params params = {0};
     char version[16];
     snprintf(version, sizeof version, "%u", catalog->status_version);
-#define EACH(element, put_one)                                        \
-    rs_pg_array_open(&params, element);                               \
-    for (uint32_t i = 0; i < catalog->status_count; i++) {            \
-        const struct rs_status *s = &catalog->status[i];              \
-        put_one;                                                      \
-    }                                                                 \
+#define EACH(element, put_one)                             \
+    rs_pg_array_open(&params, element);                    \
+    for (uint32_t i = 0; i < catalog->status_count; i++) { \
+        const struct rs_status *s = &catalog->status[i];   \
+        put_one;                                           \
+    }                                                      \
     rs_pg_array_close(&params)
     EACH(RS_PG_INT2, rs_pg_array_int2(&params, (int16_t)s->id));
     EACH(RS_PG_INT2, rs_pg_array_int2(&params, (int16_t)s->rank));

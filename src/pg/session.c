@@ -34,8 +34,8 @@ int rs_pg_failed(struct rs_pg *pg, const PGresult *result, struct rs_diag *diag)
     if (err == RS_E_DATA && !strncmp(state, "23", 2) && !constraint && strcmp(state, "23502")) err = RS_E_HALT;
     const char *said = result && state ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
     snprintf(pg->message, sizeof pg->message, "%s", said ? said : PQerrorMessage(pg->conn));
-    return rs_fail(diag, err, "postgresql %s: %s%s%s%s", pg->where, pg->message,
-                   state ? " (" : "", state ? state : "", state ? ")" : "");
+    return rs_fail(diag, err, "postgresql %s: %s%s%s%s", pg->where, pg->message, state ? " (" : "", state ? state : "",
+                   state ? ")" : "");
 }
 
 /* ---- connecting -------------------------------------------------------------------- */
@@ -91,8 +91,12 @@ static int check_conninfo(struct rs_pg *pg, struct rs_diag *diag)
     int err = RS_OK;
     if (!fine) {
         rs_fail(diag, RS_E_CONFIG, "postgresql %s: a far host without sslmode=verify-full could be anybody",
-                address ? address : host ? host : service ? service : "?");
-        err = rs_fail_next(diag, "add sslmode=verify-full sslrootcert=FILE, or --allow-plaintext if the network is yours alone");
+                address   ? address
+                : host    ? host
+                : service ? service
+                          : "?");
+        err = rs_fail_next(
+            diag, "add sslmode=verify-full sslrootcert=FILE, or --allow-plaintext if the network is yours alone");
     }
     PQconninfoFree(given);
     PQconninfoFree(defaults);
@@ -119,18 +123,32 @@ static const char session_setup[] =
 
 static int connect_now(struct rs_pg *pg, struct rs_diag *diag)
 {
-    const char *keywords[] = {"fallback_application_name", "client_encoding",     "connect_timeout",
-                              "keepalives_idle",           "keepalives_interval", "keepalives_count",
-                              "tcp_user_timeout",          "dbname",              NULL};
-    const char *values[] = {pg->options.application ? pg->options.application : "rastro", "UTF8", "10", "10", "5",
-                            "3", "60000", pg->conninfo, NULL};
+    const char *keywords[] = {"fallback_application_name",
+                              "client_encoding",
+                              "connect_timeout",
+                              "keepalives_idle",
+                              "keepalives_interval",
+                              "keepalives_count",
+                              "tcp_user_timeout",
+                              "dbname",
+                              NULL};
+    const char *values[] = {pg->options.application ? pg->options.application : "rastro",
+                            "UTF8",
+                            "10",
+                            "10",
+                            "5",
+                            "3",
+                            "60000",
+                            pg->conninfo,
+                            NULL};
     pg->conn = PQconnectdbParams(keywords, values, 1);
     if (!pg->conn) rs_oom();
     name_place(pg);
     if (PQstatus(pg->conn) != CONNECTION_OK) {
         const char *said = PQerrorMessage(pg->conn);
         bool config = strstr(said, "authentication failed") || strstr(said, "no password") ||
-                      strstr(said, "does not exist") || strstr(said, "no pg_hba.conf") || strstr(said, "definition of service");
+                      strstr(said, "does not exist") || strstr(said, "no pg_hba.conf") ||
+                      strstr(said, "definition of service");
         return rs_fail(diag, config ? RS_E_CONFIG : RS_E_SERVER, "postgresql %s: %s", pg->where, said);
     }
     PQsetNoticeProcessor(pg->conn, ignore_notice, NULL);
@@ -180,10 +198,22 @@ bool rs_pg_alive(const struct rs_pg *pg)
     return pg->conn && PQstatus(pg->conn) == CONNECTION_OK;
 }
 
-const char *rs_pg_where(const struct rs_pg *pg) { return pg->where; }
-int rs_pg_backend_pid(const struct rs_pg *pg) { return PQbackendPID(pg->conn); }
-const char *rs_pg_sqlstate(const struct rs_pg *pg) { return pg->sqlstate; }
-const char *rs_pg_message(const struct rs_pg *pg) { return pg->message; }
+const char *rs_pg_where(const struct rs_pg *pg)
+{
+    return pg->where;
+}
+int rs_pg_backend_pid(const struct rs_pg *pg)
+{
+    return PQbackendPID(pg->conn);
+}
+const char *rs_pg_sqlstate(const struct rs_pg *pg)
+{
+    return pg->sqlstate;
+}
+const char *rs_pg_message(const struct rs_pg *pg)
+{
+    return pg->message;
+}
 
 void rs_pg_cancel(struct rs_pg *pg)
 {
@@ -335,8 +365,7 @@ struct rs_key rs_pg_get_key(const struct rs_pg_rows *rows, int row, int column)
 
 #define COPY_PIECE (256u << 10)
 
-int rs_pg_copy(struct rs_pg *pg, const char *sql, const struct rs_buf *rows, int64_t *ret_count,
-               struct rs_diag *diag)
+int rs_pg_copy(struct rs_pg *pg, const char *sql, const struct rs_buf *rows, int64_t *ret_count, struct rs_diag *diag)
 {
     PGresult *result = PQexec(pg->conn, sql);
     if (PQresultStatus(result) != PGRES_COPY_IN) {

@@ -12,7 +12,10 @@
  *      quarantine, each by its key; last this session's proof.
  * Every writer passes these steps in this order and each step in the order of
  * its key, so two transactions that share rows wait for each other but never
- * in a circle: whoever waits in a step holds only what comes before.
+ * in a circle: whoever waits in a step holds only what comes before.  The one
+ * exception: views that do not decide, touched in step 6 for when their source
+ * last looked, are not locked in step 3; a circle there is PostgreSQL's to
+ * break (40P01), and the batch goes again.
  *
  * When it fails (rule D6) the transaction is gone and the batch is still here,
  * decoded; it is decided anew from what PostgreSQL then knows.

@@ -61,9 +61,8 @@ void rs_work_decide(struct rs_sink *sink, struct rs_work_parcel *parcel)
         const struct rs_message *m = &rs_work_message(work, ref->message)->message;
         int32_t source = work->source[ref->message - work->from];
         struct rs_view_order order = order_of(work, ref->message, ref->report);
-        struct rs_track_counts counts =
-            rs_track_report(&parcel->state, sink->arena, ref->report, source, m->source, reading_of(m),
-                            ref->message, &order);
+        struct rs_track_counts counts = rs_track_report(&parcel->state, sink->arena, ref->report, source, m->source,
+                                                        reading_of(m), ref->message, &order);
         note_look(&parcel->state, source, ref->report->looked_us, counts.fresh == 0);
         parcel->sum.reread += counts.reread;
         parcel->sum.withdrawn += counts.withdrawn;

@@ -16,12 +16,10 @@
     " text, time_words, zone_words, country, region, city, place, raw, message_sha"
 #define EVENT_COLUMN_COUNT 29
 
-const char rs_sink_temporary[] =
-    "CREATE TEMPORARY TABLE IF NOT EXISTS batch_events ON COMMIT DELETE ROWS AS "
-    "SELECT 0 AS at, " EVENT_COLUMNS " FROM rastro.events LIMIT 0";
+const char rs_sink_temporary[] = "CREATE TEMPORARY TABLE IF NOT EXISTS batch_events ON COMMIT DELETE ROWS AS "
+                                 "SELECT 0 AS at, " EVENT_COLUMNS " FROM rastro.events LIMIT 0";
 
-static const char copy_rows[] =
-    "COPY pg_temp.batch_events (at, " EVENT_COLUMNS ") FROM STDIN (FORMAT binary)";
+static const char copy_rows[] = "COPY pg_temp.batch_events (at, " EVENT_COLUMNS ") FROM STDIN (FORMAT binary)";
 
 static const char insert_rows[] =
     "INSERT INTO rastro.events (" EVENT_COLUMNS ") SELECT " EVENT_COLUMNS
@@ -123,7 +121,8 @@ static void reject_row(struct rs_sink *sink, int32_t at)
     struct rs_work *work = &sink->work;
     struct rs_work_event *row = &work->event[at];
     char reason[400];
-    snprintf(reason, sizeof reason, "refused by PostgreSQL: %s (%s)", rs_pg_message(sink->pg), rs_pg_sqlstate(sink->pg));
+    snprintf(reason, sizeof reason, "refused by PostgreSQL: %s (%s)", rs_pg_message(sink->pg),
+             rs_pg_sqlstate(sink->pg));
     row->refused = true;
     if (!work->refused++) work->first_refused = row->known->message;
     rs_work_reject(sink, row->parcel_id, row->known->source, row->known->message,

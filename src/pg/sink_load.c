@@ -54,15 +54,16 @@ static void read_view(struct rs_sink *sink, const struct rs_pg_rows *rows, int r
     if (!view) view = rs_track_add_view(&parcel->state, sink->arena);
     *view = (struct rs_view){
         .source = source,
-        .order = {
-            .at_us = rs_pg_get_int(rows, r, 2),
-            .count = (int32_t)rs_pg_get_int(rows, r, 3),
-            .published_us = rs_pg_get_int(rows, r, 4),
-            .topic = (int32_t)rs_pg_get_int(rows, r, 5),
-            .partition = (int32_t)rs_pg_get_int(rows, r, 6),
-            .offset = rs_pg_get_int(rows, r, 7),
-            .identity = (int32_t)rs_pg_get_int(rows, r, 11),
-        },
+        .order =
+            {
+                .at_us = rs_pg_get_int(rows, r, 2),
+                .count = (int32_t)rs_pg_get_int(rows, r, 3),
+                .published_us = rs_pg_get_int(rows, r, 4),
+                .topic = (int32_t)rs_pg_get_int(rows, r, 5),
+                .partition = (int32_t)rs_pg_get_int(rows, r, 6),
+                .offset = rs_pg_get_int(rows, r, 7),
+                .identity = (int32_t)rs_pg_get_int(rows, r, 11),
+            },
         .rev = (int32_t)rs_pg_get_int(rows, r, 8),
         .looked_us = rs_pg_get_time(rows, r, 9),
         .has_facts = !rs_pg_is_null(rows, r, 10),
@@ -71,8 +72,8 @@ static void read_view(struct rs_sink *sink, const struct rs_pg_rows *rows, int r
     };
 }
 
-#define VIEW_COLUMNS                                                                              \
-    "w.at, v.source, v.order_at, v.order_count, v.order_published, v.order_topic, "               \
+#define VIEW_COLUMNS                                                                \
+    "w.at, v.source, v.order_at, v.order_count, v.order_published, v.order_topic, " \
     "v.order_partition, v.order_offset, v.rev, v.looked_at, v.facts_key, v.order_identity "
 
 static int lock_pairs(struct rs_sink *sink, const struct pair *pair, uint32_t n, int *ret_found, struct rs_diag *diag)
@@ -214,7 +215,9 @@ static void read_known(struct rs_sink *sink, const struct rs_pg_rows *rows, int 
         .reading = {(uint16_t)rs_pg_get_int(rows, r, 6), (uint16_t)rs_pg_get_int(rows, r, 7)},
         .source = (int32_t)rs_pg_get_int(rows, r, 8),
         .marks = (uint16_t)rs_pg_get_int(rows, r, 9),
-        .kind = kind == 'p' ? RS_EVENT_PLANNED : kind == 'r' ? RS_EVENT_REPORTED : RS_EVENT_SCAN,
+        .kind = kind == 'p'   ? RS_EVENT_PLANNED
+                : kind == 'r' ? RS_EVENT_REPORTED
+                              : RS_EVENT_SCAN,
         .source_name = rs_arena_str(sink->arena, rs_pg_get_str(rows, r, 11)),
         .published_us = rs_pg_get_time(rows, r, 12),
     };

@@ -96,9 +96,18 @@ static void put_texts(struct rs_sink *sink, struct rs_str (*get)(const struct rs
     rs_pg_array_close(&sink->params);
 }
 
-static struct rs_str number_of(const struct rs_parcel_key *key) { return key->number; }
-static struct rs_str issuer_of(const struct rs_parcel_key *key) { return key->issuer; }
-static struct rs_str discriminator_of(const struct rs_parcel_key *key) { return key->discriminator; }
+static struct rs_str number_of(const struct rs_parcel_key *key)
+{
+    return key->number;
+}
+static struct rs_str issuer_of(const struct rs_parcel_key *key)
+{
+    return key->issuer;
+}
+static struct rs_str discriminator_of(const struct rs_parcel_key *key)
+{
+    return key->discriminator;
+}
 
 /* Finds the rows of the parcels whose rows are not known yet. */
 static int find_rows(struct rs_sink *sink, struct rs_diag *diag)
@@ -152,13 +161,13 @@ static void put_new_rows(struct rs_sink *sink)
     static const char s10_letters[] = {'n', 'y', 'b'};
     struct rs_work *work = &sink->work;
     struct rs_pg_params *params = &sink->params;
-#define EACH_NEW(element, put)                                       \
-    rs_pg_array_open(params, element);                               \
-    for (uint32_t i = 0; i < work->parcel_n; i++) {                  \
-        const struct rs_work_parcel *parcel = &work->parcel[i];      \
-        if (!is_open(parcel)) continue;                              \
-        put;                                                         \
-    }                                                                \
+#define EACH_NEW(element, put)                                  \
+    rs_pg_array_open(params, element);                          \
+    for (uint32_t i = 0; i < work->parcel_n; i++) {             \
+        const struct rs_work_parcel *parcel = &work->parcel[i]; \
+        if (!is_open(parcel)) continue;                         \
+        put;                                                    \
+    }                                                           \
     rs_pg_array_close(params)
     EACH_NEW(RS_PG_INT8, rs_pg_array_int8(params, parcel->id));
     EACH_NEW(RS_PG_CHAR, rs_pg_array_bytes(params, &s10_letters[parcel->s10], 1));

@@ -104,12 +104,12 @@ static int put_events(struct rs_sink *sink, struct rs_diag *diag)
     struct rs_work *work = &sink->work;
     struct rs_pg_params *p = &sink->params;
     if (!work->reject_n) return RS_OK;
-#define EACH(element, put)                                     \
-    rs_pg_array_open(p, element);                              \
-    for (uint32_t i = 0; i < work->reject_n; i++) {            \
-        const struct rs_work_reject *r = &work->reject[i];     \
-        put;                                                   \
-    }                                                          \
+#define EACH(element, put)                                 \
+    rs_pg_array_open(p, element);                          \
+    for (uint32_t i = 0; i < work->reject_n; i++) {        \
+        const struct rs_work_reject *r = &work->reject[i]; \
+        put;                                               \
+    }                                                      \
     rs_pg_array_close(p)
     EACH(RS_PG_INT8, rs_pg_array_int8(p, r->parcel_id));
     EACH(RS_PG_INT2, rs_pg_array_int2(p, (int16_t)r->source));
@@ -183,9 +183,8 @@ static int by_sha(const void *a, const void *b)
 
 static int put_bytes(struct rs_sink *sink, struct bytes *bytes, uint32_t n, struct rs_diag *diag)
 {
-    static const char add[] =
-        "INSERT INTO rastro.quarantined_bytes (sha, raw) SELECT DISTINCT ON (h) h, b "
-        "FROM unnest($1::bytea[], $2::bytea[]) w (h, b) ORDER BY h ON CONFLICT DO NOTHING";
+    static const char add[] = "INSERT INTO rastro.quarantined_bytes (sha, raw) SELECT DISTINCT ON (h) h, b "
+                              "FROM unnest($1::bytea[], $2::bytea[]) w (h, b) ORDER BY h ON CONFLICT DO NOTHING";
     static const struct rs_raw_dictionary none;
     qsort(bytes, n, sizeof *bytes, by_sha);
     rs_pg_array_open(&sink->params, RS_PG_BYTEA);

@@ -5,11 +5,13 @@
 #include "sink_private.h"
 
 /* Puts one array, an element for each i in [0, n). */
-#define EACH(sink, n, element, put)                        \
-    do {                                                   \
-        rs_pg_array_open(&(sink)->params, element);        \
-        for (uint32_t i = 0; i < (n); i++) { put; }        \
-        rs_pg_array_close(&(sink)->params);                \
+#define EACH(sink, n, element, put)                 \
+    do {                                            \
+        rs_pg_array_open(&(sink)->params, element); \
+        for (uint32_t i = 0; i < (n); i++) {        \
+            put;                                    \
+        }                                           \
+        rs_pg_array_close(&(sink)->params);         \
     } while (0)
 
 static void put_text(struct rs_pg_params *p, struct rs_str s)
@@ -310,7 +312,8 @@ static uint32_t collect_shipments(const struct rs_work *work, struct shipment_ro
         for (uint32_t r = parcel->ref; r < parcel->ref + parcel->ref_n; r++) {
             uint32_t message = work->ref[r].message;
             if (work->ref[r].report) continue;
-            if (ret) ret[n] = (struct shipment_row){parcel->id, message, rs_work_message(work, message)->message.shipment};
+            if (ret)
+                ret[n] = (struct shipment_row){parcel->id, message, rs_work_message(work, message)->message.shipment};
             n++;
         }
     }

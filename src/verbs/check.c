@@ -30,13 +30,16 @@ static int try_example(struct rs_decoder *decoder, const struct rs_profile *prof
     struct rs_str example = rs_profile_example(profile);
     if (!example.n) return RS_OK;
     struct rs_arena *arena = rs_arena_new(64 << 10);
-    struct rs_record record = {.topic = RS_LIT("-"), .value = example, .time_us = rs_wall_us(&rs_clock_system),
+    struct rs_record record = {.topic = RS_LIT("-"),
+                               .value = example,
+                               .time_us = rs_wall_us(&rs_clock_system),
                                .source = rs_profile_source(profile)};
     struct rs_message m;
     rs_decode(decoder, &record, arena, &m);
     int err = RS_OK;
     if (m.outcome == RS_OUTCOME_QUARANTINED) {
-        err = rs_fail(diag, RS_E_CONFIG, "%s: its example cannot be read: %.*s", rs_profile_file(profile), RS_FMT(m.reason));
+        err = rs_fail(diag, RS_E_CONFIG, "%s: its example cannot be read: %.*s", rs_profile_file(profile),
+                      RS_FMT(m.reason));
     }
     for (uint32_t i = 0; !err && i < m.report_count; i++) {
         if (m.report[i].reject_count) {
@@ -92,7 +95,8 @@ static void check_kafka(struct check *c, const struct rs_schema *schema)
     struct rs_diag diag;
     char cluster[128] = "", fine[300];
     struct rs_kafka *kafka = NULL;
-    if (rs_opt_count(c->options, RS_OPT_TOPIC)) err = rs_topics_of(c->options, &schema->profiles, &topics, &count, &diag);
+    if (rs_opt_count(c->options, RS_OPT_TOPIC))
+        err = rs_topics_of(c->options, &schema->profiles, &topics, &count, &diag);
     struct rs_kafka_options options = rs_kafka_options_of(c->options, topics, count);
     options.group = NULL;
     if (!err) err = rs_kafka_open(&options, &kafka, &diag);
@@ -101,7 +105,8 @@ static void check_kafka(struct check *c, const struct rs_schema *schema)
     for (int i = 0; !err && i < count; i++) {
         int partitions = 0;
         err = rs_kafka_partitions(kafka, topics[i].name, ASK_MS, &partitions, &diag);
-        if (n < (int)sizeof fine) n += snprintf(fine + n, sizeof fine - (size_t)n, ", %s:%d", topics[i].name, partitions);
+        if (n < (int)sizeof fine)
+            n += snprintf(fine + n, sizeof fine - (size_t)n, ", %s:%d", topics[i].name, partitions);
     }
     say(c, "kafka", err, &diag, fine);
     rs_kafka_close(kafka);

@@ -119,8 +119,8 @@ static void print_event(const struct rs_event *e)
     struct rs_buf line = {0};
     rs_time_text(e->instant_us, when);
     when[10] = ' ';
-    rs_buf_printf(&line, "  [%u] %s  %-18.*s %-20.*s \"%.*s\"", e->line, when, RS_FMT(e->status->name),
-                  RS_FMT(e->code), RS_FMT(e->text));
+    rs_buf_printf(&line, "  [%u] %s  %-18.*s %-20.*s \"%.*s\"", e->line, when, RS_FMT(e->status->name), RS_FMT(e->code),
+                  RS_FMT(e->text));
     if (e->kind != RS_EVENT_SCAN) rs_buf_printf(&line, "  %s", rs_event_kind_name(e->kind));
     print_buf(&line);
     putchar('\n');
@@ -346,7 +346,8 @@ static int explain_file(struct rs_decoder *d, struct rs_arena *arena, const char
 int rs_verb_explain(const struct rs_options *options, struct rs_diag *diag)
 {
     if (rs_options_argc(options) == 0) return rs_fail(diag, RS_E_USAGE, "name a file, or - for standard input");
-    if (rs_opt_is(options, RS_OPT_FORMAT, "csv")) return rs_fail(diag, RS_E_USAGE, "--format csv: a message is no table");
+    if (rs_opt_is(options, RS_OPT_FORMAT, "csv"))
+        return rs_fail(diag, RS_E_USAGE, "--format csv: a message is no table");
     struct rs_schema schema;
     int err = rs_schema_open(&schema, rs_opt_text(options, RS_OPT_SCHEMA), diag);
     if (err) return err;

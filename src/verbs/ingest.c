@@ -66,9 +66,10 @@ static void print_metrics(void *self, struct rs_buf *out)
 static void print_summary(const struct rs_counters *c)
 {
 #define N(name) (unsigned long long)rs_load_relaxed_u64(&c->name)
-    printf("messages %llu  events %llu = %llu new + %llu repeats + %llu refused  quarantined %llu messages, %llu events\n",
-           N(messages), N(events), N(events_new), N(events_duplicate), N(events_refused), N(messages_quarantined),
-           N(events_quarantined));
+    printf(
+        "messages %llu  events %llu = %llu new + %llu repeats + %llu refused  quarantined %llu messages, %llu events\n",
+        N(messages), N(events), N(events_new), N(events_duplicate), N(events_refused), N(messages_quarantined),
+        N(events_quarantined));
 #undef N
 }
 

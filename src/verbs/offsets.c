@@ -54,9 +54,9 @@ static int show(struct offsets *o, struct rs_diag *diag)
 {
     static const char sql[] = "SELECT cluster, topic, partition, next, owner_term, owner, halted "
                               "FROM rastro.position_list ORDER BY cluster, topic, partition";
-    static const struct rs_column columns[] = {{"TOPIC", false, 0},  {"PARTITION", true, 0}, {"NEXT", true, 0},
-                                               {"FIRST", true, 0},   {"END", true, 0},       {"LAG", true, 0},
-                                               {"TERM", true, 0},    {"OWNER", false, 0},    {"HALTED", false, 100}};
+    static const struct rs_column columns[] = {{"TOPIC", false, 0}, {"PARTITION", true, 0}, {"NEXT", true, 0},
+                                               {"FIRST", true, 0},  {"END", true, 0},       {"LAG", true, 0},
+                                               {"TERM", true, 0},   {"OWNER", false, 0},    {"HALTED", false, 100}};
     struct rs_diag why;
     if (open_kafka(o, &why)) fprintf(stderr, "offsets: %s: only what PostgreSQL knows\n", why.text);
     struct rs_pg_rows *rows;
@@ -102,7 +102,8 @@ static int lock_position(struct offsets *o, const char *topic, int32_t number, i
     put_place(o, topic, number);
     int err = rs_pg_run(o->pg, sql, &o->params, &rows, diag);
     if (err) return err;
-    if (!rs_pg_count(rows)) return rs_fail(diag, RS_E_ANSWER_NO, "%s/%d: never read on cluster %s", topic, number, o->cluster);
+    if (!rs_pg_count(rows))
+        return rs_fail(diag, RS_E_ANSWER_NO, "%s/%d: never read on cluster %s", topic, number, o->cluster);
     *ret_next = rs_pg_get_int(rows, 0, 0);
     *ret_halted = rs_pg_get_int(rows, 0, 1) != 0;
     return RS_OK;
@@ -119,7 +120,8 @@ static int move_to(struct offsets *o, const char *topic, int32_t number, int64_t
     return rs_pg_run(o->pg, sql, &o->params, NULL, diag);
 }
 
-static int note_gap(struct offsets *o, const char *topic, int32_t number, int64_t from, int64_t to, struct rs_diag *diag)
+static int note_gap(struct offsets *o, const char *topic, int32_t number, int64_t from, int64_t to,
+                    struct rs_diag *diag)
 {
     static const char sql[] =
         "INSERT INTO rastro.gaps (cluster, topic, partition, from_offset, to_offset, reason, accepted_by) "
@@ -151,7 +153,7 @@ static int change(struct offsets *o, const char *topic, int32_t number, bool res
     int err = rs_kafka_bounds(o->kafka, topic, number, ASK_MS, &low, &high, diag);
     if (!err) err = lock_position(o, topic, number, &next, &halted, diag);
     if (err) return err;
-    bool lost = next < low, again = next > high;
+    bool lost = next<low, again = next> high;
     if (resume) {
         if (!halted) return rs_fail(diag, RS_E_ANSWER_NO, "%s/%d: not halted", topic, number);
         if (lost || again) {
@@ -179,7 +181,8 @@ static int change_partition(struct offsets *o, const char *where, bool resume, s
     char topic[256];
     int32_t number;
     int err = rs_parse_partition(where, topic, sizeof topic, &number, diag);
-    if (!err && !*rs_opt_text(o->options, RS_OPT_REASON)) err = rs_fail(diag, RS_E_USAGE, "--reason TEXT is missing: it is kept");
+    if (!err && !*rs_opt_text(o->options, RS_OPT_REASON))
+        err = rs_fail(diag, RS_E_USAGE, "--reason TEXT is missing: it is kept");
     if (!err) err = rs_schema_writer_check(o->pg, diag);
     if (!err) err = open_kafka(o, diag);
     if (!err) err = rs_pg_script(o->pg, "BEGIN", diag);

@@ -34,8 +34,7 @@ static void put_filter(struct quarantine *q)
 
 static int list(struct quarantine *q, struct rs_diag *diag)
 {
-    static const char sql[] =
-        "SELECT " COLUMNS " " FROM WHERE "ORDER BY q.last_recorded_at DESC, q.id LIMIT $3";
+    static const char sql[] = "SELECT " COLUMNS " " FROM WHERE "ORDER BY q.last_recorded_at DESC, q.id LIMIT $3";
     static const struct rs_column columns[] = {{"ID", false, 0},     {"RECORDED", false, 0}, {"SOURCE", false, 0},
                                                {"NUMBER", false, 0}, {"COUNT", true, 0},     {"REASON", false, 100}};
     struct rs_pg_rows *rows;
@@ -73,14 +72,15 @@ static void print_row(const struct rs_pg_rows *rows, int r, const struct rs_buf 
     char when[24], hex[65];
     rs_hex((const uint8_t *)rs_pg_get_str(rows, r, SHA).p, RS_SHA256_LEN, hex);
     printf("%.*s %.*s\nreason   %.*s\nseen     %lld times, last %s\nfirst    %.*s/%lld offset %lld\nsha-256  %s\n",
-           RS_FMT(rs_pg_get_str(rows, r, WHAT)), RS_FMT(rs_pg_get_str(rows, r, ID)), RS_FMT(rs_pg_get_str(rows, r, REASON)),
-           (long long)rs_pg_get_int(rows, r, COUNT), rs_minute_text(rs_pg_get_time(rows, r, LAST), when),
-           RS_FMT(rs_pg_get_str(rows, r, TOPIC)), (long long)rs_pg_get_int(rows, r, PARTITION),
-           (long long)rs_pg_get_int(rows, r, OFFSET), hex);
+           RS_FMT(rs_pg_get_str(rows, r, WHAT)), RS_FMT(rs_pg_get_str(rows, r, ID)),
+           RS_FMT(rs_pg_get_str(rows, r, REASON)), (long long)rs_pg_get_int(rows, r, COUNT),
+           rs_minute_text(rs_pg_get_time(rows, r, LAST), when), RS_FMT(rs_pg_get_str(rows, r, TOPIC)),
+           (long long)rs_pg_get_int(rows, r, PARTITION), (long long)rs_pg_get_int(rows, r, OFFSET), hex);
     if (!rs_pg_is_null(rows, r, NUMBER)) printf("parcel   %.*s\n", RS_FMT(rs_pg_get_str(rows, r, NUMBER)));
     if (!rs_pg_is_null(rows, r, PATH)) printf("path     %.*s\n", RS_FMT(rs_pg_get_str(rows, r, PATH)));
     rs_put_printable(&clean, (struct rs_str){raw->p, (uint32_t)(raw->n < 4000 ? raw->n : 4000)});
-    printf("bytes    %zu%s\n%s\n", raw->n, raw->n > 4000 ? " (the first 4,000; export has all)" : "", rs_buf_cstr(&clean));
+    printf("bytes    %zu%s\n%s\n", raw->n, raw->n > 4000 ? " (the first 4,000; export has all)" : "",
+           rs_buf_cstr(&clean));
     rs_buf_free(&clean);
 }
 
@@ -99,8 +99,8 @@ static json_t *json_row(const struct rs_pg_rows *rows, int r, const struct rs_bu
         (json_int_t)rs_pg_get_int(rows, r, COUNT), "first_recorded",
         rs_time_text(rs_pg_get_time(rows, r, FIRST), first), "last_recorded",
         rs_time_text(rs_pg_get_time(rows, r, LAST), last), "kafka", "topic", rs_json_of(rs_pg_get_str(rows, r, TOPIC)),
-        "partition", (json_int_t)rs_pg_get_int(rows, r, PARTITION), "offset", (json_int_t)rs_pg_get_int(rows, r, OFFSET),
-        "sha256", hex, "bytes_base64", base64.n ? base64.p : "", base64.n);
+        "partition", (json_int_t)rs_pg_get_int(rows, r, PARTITION), "offset",
+        (json_int_t)rs_pg_get_int(rows, r, OFFSET), "sha256", hex, "bytes_base64", base64.n ? base64.p : "", base64.n);
     rs_buf_free(&base64);
     return object;
 }
@@ -156,9 +156,8 @@ static int export_page(struct quarantine *q, int *ret_n, struct rs_diag *diag)
 /* One object a line, through a cursor, so that a million of them need no memory. */
 static int export(struct quarantine *q, struct rs_diag *diag)
 {
-    static const char sql[] =
-        "DECLARE quarantine_export NO SCROLL CURSOR FOR SELECT " COLUMNS ", b.raw " FROM
-        "JOIN rastro.quarantine_bytes b ON b.sha = q.sha " WHERE "ORDER BY q.id, q.reason";
+    static const char sql[] = "DECLARE quarantine_export NO SCROLL CURSOR FOR SELECT " COLUMNS ", b.raw " FROM
+                              "JOIN rastro.quarantine_bytes b ON b.sha = q.sha " WHERE "ORDER BY q.id, q.reason";
     int n = 0;
     int err = rs_pg_script(q->pg, "BEGIN", diag);
     if (err) return err;

@@ -16,8 +16,9 @@ static const char totals_sql[] =
     "SELECT parcels, events, quarantined_messages, quarantined_events, estimated FROM rastro.totals";
 enum { PARCELS, EVENTS, BAD_MESSAGES, BAD_EVENTS, ESTIMATED };
 
-static const char positions_sql[] = "SELECT topic, partition, next, last_at, owner, committed_at, halted, now(), cluster "
-                                    "FROM rastro.position_list ORDER BY topic, partition, cluster";
+static const char positions_sql[] =
+    "SELECT topic, partition, next, last_at, owner, committed_at, halted, now(), cluster "
+    "FROM rastro.position_list ORDER BY topic, partition, cluster";
 enum { TOPIC, PARTITION, NEXT, LAST_AT, OWNER, COMMITTED_AT, HALTED, NOW, CLUSTER };
 
 /* ---- for people ------------------------------------------------------------------ */
@@ -32,8 +33,8 @@ static void print_totals(const struct rs_pg_rows *rows)
 
 static void print_positions(const struct rs_pg_rows *rows, const struct rs_options *options)
 {
-    static const struct rs_column columns[] = {{"TOPIC", false, 0},      {"PARTITION", true, 0}, {"NEXT", true, 0},
-                                               {"RECORD AGE", true, 0},  {"COMMIT AGE", true, 0}, {"OWNER", false, 0},
+    static const struct rs_column columns[] = {{"TOPIC", false, 0},     {"PARTITION", true, 0},  {"NEXT", true, 0},
+                                               {"RECORD AGE", true, 0}, {"COMMIT AGE", true, 0}, {"OWNER", false, 0},
                                                {"HALTED", false, 100}};
     struct rs_grid *grid = rs_grid_new(columns, 7);
     for (int r = 0; r < rs_pg_count(rows); r++) {
@@ -71,13 +72,15 @@ static json_t *json_positions(const struct rs_pg_rows *rows)
 {
     json_t *list = json_array();
     for (int r = 0; r < rs_pg_count(rows); r++) {
-        json_array_append_new(
-            list, json_pack("{s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o}", "cluster", rs_json_of(rs_pg_get_str(rows, r, CLUSTER)),
-                            "topic", rs_json_of(rs_pg_get_str(rows, r, TOPIC)), "partition",
-                            (json_int_t)rs_pg_get_int(rows, r, PARTITION), "next", (json_int_t)rs_pg_get_int(rows, r, NEXT),
-                            "last_record", json_time(rs_pg_get_time(rows, r, LAST_AT)), "committed",
-                            json_time(rs_pg_get_time(rows, r, COMMITTED_AT)), "owner",
-                            rs_json_of(rs_pg_get_str(rows, r, OWNER)), "halted", rs_json_of(rs_pg_get_str(rows, r, HALTED))));
+        json_array_append_new(list, json_pack("{s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o}", "cluster",
+                                              rs_json_of(rs_pg_get_str(rows, r, CLUSTER)), "topic",
+                                              rs_json_of(rs_pg_get_str(rows, r, TOPIC)), "partition",
+                                              (json_int_t)rs_pg_get_int(rows, r, PARTITION), "next",
+                                              (json_int_t)rs_pg_get_int(rows, r, NEXT), "last_record",
+                                              json_time(rs_pg_get_time(rows, r, LAST_AT)), "committed",
+                                              json_time(rs_pg_get_time(rows, r, COMMITTED_AT)), "owner",
+                                              rs_json_of(rs_pg_get_str(rows, r, OWNER)), "halted",
+                                              rs_json_of(rs_pg_get_str(rows, r, HALTED))));
     }
     return list;
 }

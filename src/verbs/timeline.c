@@ -14,8 +14,34 @@ static const char events_sql[] =
     "FROM rastro.timeline($1, coalesce($2, 'infinity'::timestamptz)) t JOIN rastro.parcel_list p USING (parcel_id) "
     "ORDER BY t.instant, t.source, coalesce(t.sequence, 0), t.rank, t.fp";
 enum {
-    PARCEL, SOURCE, INSTANT, PRECISION, BASIS, OFFSET, STAGE, DETAIL, KIND, CODE, TEXT, COUNTRY, REGION, CITY, PLACE,
-    MARKS, PUBLISHED, RECORDED, TOPIC, PARTITION, KAFKA_OFFSET, FP, STATE, SHOWN_WITH, TIME_WORDS, ZONE_WORDS, SAID, NUMBER,
+    PARCEL,
+    SOURCE,
+    INSTANT,
+    PRECISION,
+    BASIS,
+    OFFSET,
+    STAGE,
+    DETAIL,
+    KIND,
+    CODE,
+    TEXT,
+    COUNTRY,
+    REGION,
+    CITY,
+    PLACE,
+    MARKS,
+    PUBLISHED,
+    RECORDED,
+    TOPIC,
+    PARTITION,
+    KAFKA_OFFSET,
+    FP,
+    STATE,
+    SHOWN_WITH,
+    TIME_WORDS,
+    ZONE_WORDS,
+    SAID,
+    NUMBER,
 };
 
 struct shown {
@@ -38,7 +64,8 @@ static int say_unknown(const char *typed, struct rs_str cleaned, const struct rs
         snprintf(right, sizeof right, "%.*s", RS_FMT(cleaned));
         right[10] = rs_s10_digit(cleaned);
         if (right[10] != cleaned.p[10]) {
-            rs_fail(diag, RS_E_ANSWER_NO, "%s: never heard of, and its check digit is bad: it would be %s", typed, right);
+            rs_fail(diag, RS_E_ANSWER_NO, "%s: never heard of, and its check digit is bad: it would be %s", typed,
+                    right);
         }
     }
     return rs_fail_next(diag, "rastro quarantine list, if it was in a message that could not be used");
@@ -46,8 +73,11 @@ static int say_unknown(const char *typed, struct rs_str cleaned, const struct rs
 
 static void list_matches(const struct rs_pg_rows *rows, const struct rs_options *options)
 {
-    static const struct rs_column columns[] = {
-        {"NUMBER", false, 0}, {"CARRIER", false, 0}, {"SHIPMENT", false, 0}, {"FIRST SEEN", false, 0}, {"STAGE", false, 0}};
+    static const struct rs_column columns[] = {{"NUMBER", false, 0},
+                                               {"CARRIER", false, 0},
+                                               {"SHIPMENT", false, 0},
+                                               {"FIRST SEEN", false, 0},
+                                               {"STAGE", false, 0}};
     struct rs_grid *grid = rs_grid_new(columns, 5);
     for (int r = 0; r < rs_pg_count(rows); r++) {
         char when[24];
@@ -161,7 +191,8 @@ static void print_orders(const struct rs_pg_rows *rows)
     for (int r = 0; r < rs_pg_count(rows); r++) {
         struct rs_buf line = {0};
         char day[24];
-        rs_buf_printf(&line, "ORDER    %.*s %.*s", RS_FMT(rs_pg_get_str(rows, r, 0)), RS_FMT(rs_pg_get_str(rows, r, 1)));
+        rs_buf_printf(&line, "ORDER    %.*s %.*s", RS_FMT(rs_pg_get_str(rows, r, 0)),
+                      RS_FMT(rs_pg_get_str(rows, r, 1)));
         if (!rs_pg_is_null(rows, r, 2)) rs_buf_printf(&line, ", seller %.*s", RS_FMT(rs_pg_get_str(rows, r, 2)));
         if (rs_pg_get_int(rows, r, 3)) rs_buf_puts(&line, RS_LIT(", cancelled"));
         if (!rs_pg_is_null(rows, r, 6) || !rs_pg_is_null(rows, r, 7)) {
@@ -193,8 +224,8 @@ static int print_head(struct shown *s, struct rs_diag *diag)
     if ((err = query(s, status_sql, true, &rows, diag))) return err;
     if (rs_pg_count(rows)) {
         struct rs_str detail = rs_pg_get_str(rows, 0, 1);
-        printf("STATUS   %.*s%s%.*s since %s (%.*s)\n", RS_FMT(rs_pg_get_str(rows, 0, 0)), detail.n ? "." : "", RS_FMT(detail),
-               rs_minute_text(rs_pg_get_time(rows, 0, 2), when), RS_FMT(rs_pg_get_str(rows, 0, 3)));
+        printf("STATUS   %.*s%s%.*s since %s (%.*s)\n", RS_FMT(rs_pg_get_str(rows, 0, 0)), detail.n ? "." : "",
+               RS_FMT(detail), rs_minute_text(rs_pg_get_time(rows, 0, 2), when), RS_FMT(rs_pg_get_str(rows, 0, 3)));
     }
     if (s->as_of != RS_INSTANT_NONE) printf("AS OF    %s, by when it was recorded\n", rs_minute_text(s->as_of, when));
     if ((err = query(s, looks_sql, true, &rows, diag))) return err;
@@ -267,9 +298,9 @@ static void put_cell(struct rs_grid *grid, struct rs_buf *buf)
 
 static void print_events(struct shown *s, const struct rs_pg_rows *rows)
 {
-    static const struct rs_column columns[] = {{"LOCAL TIME", false, 0}, {"UTC", false, 0},
-                                               {"PLACE", false, 30},     {"STAGE", false, 0},
-                                               {"SOURCE'S WORDS", false, 60}, {"SEEN BY", false, 0}, {"NUMBER", false, 0}};
+    static const struct rs_column columns[] = {
+        {"LOCAL TIME", false, 0},      {"UTC", false, 0},     {"PLACE", false, 30}, {"STAGE", false, 0},
+        {"SOURCE'S WORDS", false, 60}, {"SEEN BY", false, 0}, {"NUMBER", false, 0}};
     static const int place[] = {CITY, REGION, COUNTRY}, named[] = {PLACE, COUNTRY};
     int hidden = 0, assumed = 0, shown = 0;
     struct rs_buf buf = {0};
@@ -365,17 +396,20 @@ static json_t *json_event(const struct rs_pg_rows *rows, int r)
     json_object_set_new(e, "source", json_text_at(rows, r, SOURCE));
     json_object_set_new(e, "code", json_text_at(rows, r, CODE));
     json_object_set_new(e, "text", json_text_at(rows, r, TEXT));
-    json_object_set_new(e, "place", json_pack("{s:o, s:o, s:o, s:o}", "country", json_text_at(rows, r, COUNTRY), "region",
-                                              json_text_at(rows, r, REGION), "city", json_text_at(rows, r, CITY), "name",
-                                              json_text_at(rows, r, PLACE)));
-    json_object_set_new(e, "words", json_pack("{s:o, s:o}", "time", json_text_at(rows, r, TIME_WORDS), "zone",
-                                              json_text_at(rows, r, ZONE_WORDS)));
+    json_object_set_new(e, "place",
+                        json_pack("{s:o, s:o, s:o, s:o}", "country", json_text_at(rows, r, COUNTRY), "region",
+                                  json_text_at(rows, r, REGION), "city", json_text_at(rows, r, CITY), "name",
+                                  json_text_at(rows, r, PLACE)));
+    json_object_set_new(
+        e, "words",
+        json_pack("{s:o, s:o}", "time", json_text_at(rows, r, TIME_WORDS), "zone", json_text_at(rows, r, ZONE_WORDS)));
     json_object_set_new(e, "marks", json_words_at(rows, r, MARKS));
     json_object_set_new(e, "published", json_time_at(rows, r, PUBLISHED));
     json_object_set_new(e, "recorded", json_time_at(rows, r, RECORDED));
-    json_object_set_new(e, "kafka", json_pack("{s:o, s:I, s:I}", "topic", json_text_at(rows, r, TOPIC), "partition",
-                                              (json_int_t)rs_pg_get_int(rows, r, PARTITION), "offset",
-                                              (json_int_t)rs_pg_get_int(rows, r, KAFKA_OFFSET)));
+    json_object_set_new(e, "kafka",
+                        json_pack("{s:o, s:I, s:I}", "topic", json_text_at(rows, r, TOPIC), "partition",
+                                  (json_int_t)rs_pg_get_int(rows, r, PARTITION), "offset",
+                                  (json_int_t)rs_pg_get_int(rows, r, KAFKA_OFFSET)));
     json_object_set_new(e, "fp", json_key_at(rows, r, FP));
     json_object_set_new(e, "said", json_key_at(rows, r, SAID));
     json_object_set_new(e, "shown_with", json_key_at(rows, r, SHOWN_WITH));
@@ -394,31 +428,35 @@ static int collect_json(struct shown *s, json_t *root, struct rs_diag *diag)
     int err = query(s, numbers_sql, false, &rows, diag);
     for (int r = 0; !err && r < rs_pg_count(rows); r++) {
         const char *s10 = rs_pg_get_int(rows, r, 3) ? "ok" : rs_pg_get_int(rows, r, 4) ? "bad_check_digit" : NULL;
-        json_array_append_new(numbers, json_pack("{s:o, s:o, s:o, s:o, s:b}", "number", json_text_at(rows, r, 1), "issuer",
-                                                 json_text_at(rows, r, 2), "s10", s10 ? json_string(s10) : json_null(),
-                                                 "recorded", json_time_at(rows, r, 5), "asked",
-                                                 rs_pg_get_int(rows, r, 0) == s->parcel));
+        json_array_append_new(
+            numbers, json_pack("{s:o, s:o, s:o, s:o, s:b}", "number", json_text_at(rows, r, 1), "issuer",
+                               json_text_at(rows, r, 2), "s10", s10 ? json_string(s10) : json_null(), "recorded",
+                               json_time_at(rows, r, 5), "asked", rs_pg_get_int(rows, r, 0) == s->parcel));
     }
     if (!err) err = query(s, orders_sql, true, &rows, diag);
     for (int r = 0; !err && r < rs_pg_count(rows); r++) {
-        json_array_append_new(orders, json_pack("{s:o, s:o, s:o, s:b, s:{s:o, s:o}}", "marketplace", json_text_at(rows, r, 0),
-                                                "order", json_text_at(rows, r, 1), "seller", json_text_at(rows, r, 2),
-                                                "cancelled", (int)rs_pg_get_int(rows, r, 3), "promised", "from",
-                                                json_time_at(rows, r, 4), "to", json_time_at(rows, r, 5)));
+        json_array_append_new(orders,
+                              json_pack("{s:o, s:o, s:o, s:b, s:{s:o, s:o}}", "marketplace", json_text_at(rows, r, 0),
+                                        "order", json_text_at(rows, r, 1), "seller", json_text_at(rows, r, 2),
+                                        "cancelled", (int)rs_pg_get_int(rows, r, 3), "promised", "from",
+                                        json_time_at(rows, r, 4), "to", json_time_at(rows, r, 5)));
     }
     if (!err) err = query(s, status_sql, true, &rows, diag);
     if (!err && rs_pg_count(rows)) {
-        json_object_set_new(root, "status", json_pack("{s:o, s:o, s:o, s:o}", "stage", json_text_at(rows, 0, 0), "detail",
-                                                      json_text_at(rows, 0, 1), "instant", json_time_at(rows, 0, 2),
-                                                      "source", json_text_at(rows, 0, 3)));
+        json_object_set_new(root, "status",
+                            json_pack("{s:o, s:o, s:o, s:o}", "stage", json_text_at(rows, 0, 0), "detail",
+                                      json_text_at(rows, 0, 1), "instant", json_time_at(rows, 0, 2), "source",
+                                      json_text_at(rows, 0, 3)));
     }
     if (!err) err = query(s, looks_sql, true, &rows, diag);
     for (int r = 0; !err && r < rs_pg_count(rows); r++) {
-        json_array_append_new(looked, json_pack("{s:o, s:o}", "source", json_text_at(rows, r, 0), "at", json_time_at(rows, r, 1)));
+        json_array_append_new(
+            looked, json_pack("{s:o, s:o}", "source", json_text_at(rows, r, 0), "at", json_time_at(rows, r, 1)));
     }
     if (!err) err = query(s, events_sql, true, &rows, diag);
     for (int r = 0; !err && r < rs_pg_count(rows); r++) {
-        if (rs_opt_flag(s->options, RS_OPT_ALL) || is_current(rows, r)) json_array_append_new(events, json_event(rows, r));
+        if (rs_opt_flag(s->options, RS_OPT_ALL) || is_current(rows, r))
+            json_array_append_new(events, json_event(rows, r));
     }
     return err;
 }
@@ -442,7 +480,8 @@ static int show(struct shown *s, struct rs_diag *diag)
 int rs_verb_timeline(const struct rs_options *options, struct rs_diag *diag)
 {
     if (rs_options_argc(options) != 1) return rs_fail(diag, RS_E_USAGE, "name one tracking number or order");
-    if (rs_opt_is(options, RS_OPT_FORMAT, "csv")) return rs_fail(diag, RS_E_USAGE, "--format csv: a timeline is no table; use json");
+    if (rs_opt_is(options, RS_OPT_FORMAT, "csv"))
+        return rs_fail(diag, RS_E_USAGE, "--format csv: a timeline is no table; use json");
     struct shown s = {.options = options, .as_of = RS_INSTANT_NONE};
     if (rs_opt_given(options, RS_OPT_AS_OF)) s.as_of = rs_opt_number(options, RS_OPT_AS_OF);
     struct rs_schema schema;

@@ -16,14 +16,14 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* A finding: says what does not hold and ends the process. */
-#define NEED(holds, ...)                                                    \
-    do {                                                                    \
-        if (!(holds)) {                                                     \
-            fprintf(stderr, "%s:%d: %s:", __FILE__, __LINE__, #holds);      \
-            fprintf(stderr, " " __VA_ARGS__);                               \
-            fputc('\n', stderr);                                            \
-            abort();                                                        \
-        }                                                                   \
+#define NEED(holds, ...)                                               \
+    do {                                                               \
+        if (!(holds)) {                                                \
+            fprintf(stderr, "%s:%d: %s:", __FILE__, __LINE__, #holds); \
+            fprintf(stderr, " " __VA_ARGS__);                          \
+            fputc('\n', stderr);                                       \
+            abort();                                                   \
+        }                                                              \
     } while (0)
 
 static inline struct rs_str rs_fuzz_str(const uint8_t *data, size_t size)
