@@ -19,6 +19,7 @@ PACKAGES_BUILD=(
 PACKAGES_RUN=(postgresql postgresql-client python3 util-linux ca-certificates)
 PACKAGES_KAFKA=(default-jre-headless maven)
 PACKAGES_TEST=(libcriterion-dev python3-jsonschema)
+PACKAGES_FUZZ=(clang)
 
 die() {
     echo "$(basename "$0"): $*" >&2
