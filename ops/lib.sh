@@ -19,7 +19,6 @@ PACKAGES_BUILD=(
 PACKAGES_RUN=(postgresql postgresql-client python3 util-linux ca-certificates)
 PACKAGES_KAFKA=(default-jre-headless maven)
 PACKAGES_TEST=(libcriterion-dev python3-jsonschema)
-PACKAGES_FUZZ=(clang)
 
 die() {
     echo "$(basename "$0"): $*" >&2
@@ -34,7 +33,8 @@ need_debian() {
         version=$(. /etc/os-release && echo "${VERSION_ID:-}")
     fi
     case "$id $version" in
-    "debian 12" | "debian 13") return ;;
+    "debian 12") PACKAGES_FUZZ=(clang libclang-rt-14-dev) && return ;;
+    "debian 13") PACKAGES_FUZZ=(clang libclang-rt-19-dev) && return ;;
     esac
     cat >&2 <<EOF
 $(basename "$0"): this is ${id:-unknown} ${version}, and packages are known for Debian 12 and 13 only.
