@@ -120,9 +120,6 @@ class Logs(world.Case):
         self.end_members()
         self.judge(truth)
 
-    def publish(self, path):
-        self.run_checked([world.FEED, "--from", path, "--brokers", self.kafka.brokers, "--append"])
-
     def moving(self, truth, few):
         """The feed's file in two halves, the first with few partitions, so that
         keys move; and the truth's positions and quarantine to match."""

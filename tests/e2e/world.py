@@ -213,6 +213,24 @@ class Case(unittest.TestCase):
         self.run_checked(command)
         return Truth(folder)
 
+    def publish(self, path):
+        """A feed's file, to topics that are there."""
+        self.run_checked([FEED, "--from", path, "--brokers", self.kafka.brokers, "--append"])
+
+    def feed_in_halves(self, topics="scans:4,posts:4", **kwargs):
+        """A feed to be published in two parts: the truth and the files."""
+        path = os.path.join(self.home, "feed")
+        truth = self.feed("--out", path, topics=topics, publish=False, **kwargs)
+        for topic in topics.split(","):
+            self.admin("create", *f"{self.tag}-{topic}".split(":"))
+        head, *lines = read_bytes(path).splitlines(keepends=True)
+        halves = []
+        for number, part in enumerate((lines[:len(lines) // 2], lines[len(lines) // 2:])):
+            halves.append(f"{path}{number}")
+            with open(halves[-1], "wb") as out:
+                out.writelines([head, *part])
+        return truth, halves
+
     def member(self, name, truth, *arguments, workers=2, group=None, **env):
         command = [RASTRO, "ingest", "--group", group or self.tag, "--workers", str(workers), *QUICK]
         for topic in truth.topics:
