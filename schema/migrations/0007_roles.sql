@@ -2,16 +2,25 @@
 -- and programs read as rastro_reader.  They have no password until one is set,
 -- and exist once for a server, so another database may have made them.
 
+-- Two databases of one server may be migrated at once, and both make them.
 DO $$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'rastro_writer') THEN
         CREATE ROLE rastro_writer LOGIN;
     END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN
+    NULL;
+END $$;
+
+DO $$
+BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'rastro_reader') THEN
         CREATE ROLE rastro_reader LOGIN;
         ALTER ROLE rastro_reader SET statement_timeout = '30s';
         ALTER ROLE rastro_reader SET default_transaction_read_only = on;
     END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN
+    NULL;
 END $$;
 
 GRANT USAGE ON SCHEMA rastro TO rastro_writer, rastro_reader;

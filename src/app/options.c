@@ -251,6 +251,7 @@ static int read_file(struct rs_options *options, const char *file, bool must_exi
             err = read_line(options, file, number, line, diag);
         }
     }
+    if (!err && ferror(in)) err = rs_fail(diag, RS_E_CONFIG, "%s: cannot be read", file);
     fclose(in);
     return err;
 }

@@ -80,6 +80,7 @@ class Files(support.Test):
         return {line.split(" = ")[0].strip(): line.split(" = ", 1)[1] for line in out.splitlines()}
 
     def test_a_configuration_file_that_cannot_be_used_is_named_with_its_line(self):
+        self.complaint("status", "--config", "/tmp", code=CONFIG, says="/tmp: cannot be read")
         self.complaint("status", "--config", "/nowhere/rastro.conf", code=CONFIG,
                        says="/nowhere/rastro.conf: cannot be read")
         path = self.write("# options\n\nbatch-rows = 100\nbroker = x\n")
