@@ -12,7 +12,7 @@ SMALL = ["--batch-rows", "150"]
 
 class Kills(world.Case):
     def test_each_named_kill_point(self):
-        truth = self.feed(messages=40000 if world.LONG else 8000)
+        truth = self.feed_of(8000)
         deaths = []
         for point in POINTS:
             # The first passing of a claim, a later one of a batch.
@@ -52,7 +52,7 @@ class Kills(world.Case):
         self.judge(truth)
 
     def test_killed_at_seeded_moments_beside_a_second_member(self):
-        truth = self.feed(messages=40000 if world.LONG else 12000)
+        truth = self.feed_of(12000)
         moments = sorted(self.random.uniform(0.02, 0.85) for _ in range(20 if world.LONG else 5))
         self.member("steady", truth, *SMALL, workers=1)
         for number, share in enumerate(moments):
@@ -69,7 +69,7 @@ class Stops(world.Case):
     up finds that it is no longer the owner."""
 
     def stopped_at(self, point, nth):
-        truth = self.feed(messages=6000)
+        truth = self.feed_of(6000)
         poll = ["-X", "max.poll.interval.ms=3000"]
         sleeper = self.member("sleeper", truth, *SMALL, *poll, RASTRO_STOP=f"{point}:{nth}")
         wait_for(f"sleep at {point}", lambda: sleeper.code is not None or sleeper.stopped(), 60)

@@ -20,7 +20,7 @@ class Million(world.Case):
         truth = self.publish()
         for name in ("a", "b"):
             self.member(name, truth)
-        self.wait_applied(truth, seconds=3000)
+        self.wait_applied(truth)
         self.end_members()
         self.judge(truth)
 
@@ -32,7 +32,7 @@ class Million(world.Case):
         members = {name: self.member(name, truth) for name in ("a", "b")}
         killed_at = set()
         for share in moments:
-            self.wait_applied(truth, share, seconds=3000)
+            self.wait_applied(truth, share)
             name = self.random.choice("ab")
             members[name].kill()
             # The next one dies by itself, at a named point, until all have been.
@@ -52,7 +52,7 @@ class Million(world.Case):
             killed_at.add(point)
             members[name] = self.member(f"{name}-after-{point}", truth)
         self.assertEqual(len(killed_at), 7)
-        self.wait_applied(truth, seconds=3000)
+        self.wait_applied(truth)
         self.end_members()
         self.judge(truth)
 

@@ -27,12 +27,12 @@ class Connections(world.Case):
         self.wait_applied(truth, 0.01)
         self.proxy.plan = plan
         self.proxy.cut()
-        self.wait_applied(truth, seconds=600 if world.LONG else 120)
+        self.wait_applied(truth)
         self.end_members()
         self.judge(truth)
 
     def test_cut_after_n_bytes_to_the_server_n_swept(self):
-        truth = self.feed(messages=40000 if world.LONG else 8000)
+        truth = self.feed_of(8000)
         # The first bytes are the start of a session; a batch has some 100 KB.
         sweep = iter([int(300 * 1.13 ** step * self.random.uniform(0.9, 1.1)) for step in range(60)])
         self.through_proxy(truth, lambda: Plan(to_server=next(sweep, None)))
@@ -40,14 +40,14 @@ class Connections(world.Case):
         self.assertGreater(self.proxy.cuts, 10)
 
     def test_cut_after_n_bytes_from_the_server_n_swept(self):
-        truth = self.feed(messages=40000 if world.LONG else 8000)
+        truth = self.feed_of(8000)
         sweep = iter([int(400 * 1.12 ** step * self.random.uniform(0.9, 1.1)) for step in range(60)])
         self.through_proxy(truth, lambda: Plan(from_server=next(sweep, None)))
         print(f"    {self.proxy.cuts} connections cut")
         self.assertGreater(self.proxy.cuts, 10)
 
     def test_reply_of_commit_dropped(self):
-        truth = self.feed(messages=40000 if world.LONG else 8000)
+        truth = self.feed_of(8000)
         # A session's first COMMITs are those of claims.
         self.through_proxy(truth, lambda: Plan(drop_reply_of_commit=self.random.randint(1, 12)))
         print(f"    {self.proxy.dropped} answers dropped")
@@ -192,7 +192,7 @@ class FailOver(world.Case):
         self.proxy.cut()
 
     def test_a_standby_that_lost_the_last_second(self):
-        truth, halves = self.feed_in_halves(messages=100000 if world.LONG else 16000)
+        truth, halves = self.feed_in_halves(messages=200000 if world.LONG else 16000)
         standby = self.copy_of_primary("standby", "-R")
         standby.start()
         self.publish(halves[0])
@@ -218,7 +218,7 @@ class FailOver(world.Case):
         self.judge(truth)
 
     def test_a_restored_backup(self):
-        truth, halves = self.feed_in_halves(messages=100000 if world.LONG else 16000)
+        truth, halves = self.feed_in_halves(messages=200000 if world.LONG else 16000)
         self.publish(halves[0])
         for name in ("a", "b"):
             self.member(name, truth, *SMALL)

@@ -213,6 +213,10 @@ class Case(unittest.TestCase):
         self.run_checked(command)
         return Truth(folder)
 
+    def feed_of(self, short):
+        """So many messages, or in the long form a million on two topics of six."""
+        return self.feed(topics="scans:6,posts:6", messages=1000000) if LONG else self.feed(messages=short)
+
     def publish(self, path):
         """A feed's file, to topics that are there."""
         self.run_checked([FEED, "--from", path, "--brokers", self.kafka.brokers, "--append"])
@@ -256,7 +260,7 @@ class Case(unittest.TestCase):
         except servers.ServerError:
             return 0
 
-    def wait_applied(self, truth, share=1.0, seconds=90):
+    def wait_applied(self, truth, share=1.0, seconds=3000 if LONG else 90):
         wanted = int(truth.messages * share)
 
         def there():
