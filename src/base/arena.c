@@ -4,9 +4,9 @@
 
 #include "rastro/error.h"
 
-#if defined(__has_feature)
+#if defined(__has_feature) && !defined(__SANITIZE_ADDRESS__)
 #if __has_feature(address_sanitizer)
-#define __SANITIZE_ADDRESS__ /* what gcc says of itself */
+#define __SANITIZE_ADDRESS__ /* as gcc says of itself */
 #endif
 #endif
 #if defined(__SANITIZE_ADDRESS__)
