@@ -10,6 +10,7 @@ Servers live as long as a test file; each test has a database and topics of its
 own.  A member is a process of `rastro ingest`, and its log is shown when a
 test fails.
 """
+import atexit
 import os
 import random
 import re
@@ -57,6 +58,7 @@ class Member:
 
     def __init__(self, name, command, env, log):
         self.name, self.log = name, log
+        atexit.register(self.end)
         with open(log, "ab") as output:
             self.process = subprocess.Popen(command, env=env, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
 
@@ -78,6 +80,12 @@ class Member:
         """As an operator would; within the bound."""
         self.signal(signal.SIGTERM)
         return self.wait(12)
+
+    def end(self):
+        """However the test file ends."""
+        if self.code is None:
+            self.signal(signal.SIGCONT)
+            self.kill()
 
     def kill(self):
         self.signal(signal.SIGKILL)
@@ -121,15 +129,17 @@ class Case(unittest.TestCase):
         os.chmod(cls.folder, 0o755)
         cls.pg = servers.Postgres(os.path.join(cls.folder, "pg"), cls.pg_settings)
         cls.kafka = servers.Kafka(os.path.join(cls.folder, "kafka"), cls.kafka_settings)
-        try:
-            cls.pg.start()
-            cls.kafka.start()
-        except BaseException:
-            cls.tearDownClass()
-            raise
+        atexit.register(cls.stop_servers)
+        cls.pg.start()
+        cls.kafka.start()
 
     @classmethod
     def tearDownClass(cls):
+        cls.stop_servers()
+        atexit.unregister(cls.stop_servers)
+
+    @classmethod
+    def stop_servers(cls):
         for server in (cls.pg, cls.kafka):
             if server.facts.get("pid") and server.running():
                 server.stop(*(["immediate"] if server is cls.pg else []))
@@ -148,9 +158,7 @@ class Case(unittest.TestCase):
 
     def tearDown(self):
         for member in self.members:
-            if member.code is None:
-                member.signal(signal.SIGCONT)
-                member.kill()
+            member.end()
         logs = {member.log for member in self.members}
         reports = [log for log in logs if REPORT.search(read(log))]
         if self._outcome_failed() or reports:
@@ -305,6 +313,8 @@ def run():
     except servers.ServerError as e:
         print(f"skipped: {e}")
         sys.exit(SKIPPED)
+    # Asked to end, it leaves no server behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     print(f"seed {SEED}", flush=True)
     began = time.monotonic()
     program = unittest.main(module="__main__", exit=False, verbosity=2, warnings="ignore")
