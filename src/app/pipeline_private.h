@@ -56,7 +56,7 @@ struct rs_slot {
     bool wanted;   /* the group gave it to us */
     bool fetching; /* librdkafka has it */
     bool at_end;
-    bool halt_next; /* after the release: record the halt */
+    bool halt_next;    /* after the release: record the halt */
     int64_t low, high; /* what Kafka had when it was last asked */
     int64_t retry_us;
     int64_t retry_pause_us;
@@ -74,7 +74,7 @@ struct rs_worker {
     pthread_t reader, writer;
     bool running;
     int64_t committed_us; /* monotonic, of the last commit; read when the writer has ended */
-    int slots; /* how many were given to it */
+    int slots;            /* how many were given to it */
 };
 
 struct rs_pipeline {
@@ -87,10 +87,10 @@ struct rs_pipeline {
     struct rs_slot **slot;
     int slot_count, slot_room;
     struct rs_counters counters;
-    rs_atomic_bool stop;   /* asked to end */
-    rs_atomic_bool hurry;  /* and not to wait for servers any more */
-    rs_atomic_bool ended;  /* all worker threads are gone */
-    bool revoking;         /* a revocation is to be answered */
+    rs_atomic_bool stop;  /* asked to end */
+    rs_atomic_bool hurry; /* and not to wait for servers any more */
+    rs_atomic_bool ended; /* all worker threads are gone */
+    bool revoking;        /* a revocation is to be answered */
     int64_t revoke_deadline_us;
     int64_t tell_us;
     int64_t polled_us; /* monotonic, of the first poll */

@@ -29,8 +29,11 @@ static void read_plan(const char *variable, struct plan *plan)
     const char *text = getenv(variable);
     if (!text) return;
     char name[64];
-    unsigned a = 1, b = 1;
-    if (sscanf(text, "%63[^:]:%u:%u", name, &a, &b) < 1) return;
+    char *end = NULL;
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(text, ":"), text);
+    const char *numbers = text + strlen(name);
+    unsigned a = *numbers ? (unsigned)strtoul(numbers + 1, &end, 10) : 1;
+    unsigned b = end && *end ? (unsigned)strtoul(end + 1, NULL, 10) : 1;
     if (strcmp(name, "*") == 0) {
         plan->one_in = a ? a : 1;
         plan->seed = b;

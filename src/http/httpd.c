@@ -46,8 +46,9 @@ static int parse(const char *where, struct sockaddr_in *ret, struct rs_diag *dia
 {
     char host[64];
     const char *colon = strrchr(where, ':');
-    int port = colon ? atoi(colon + 1) : 0;
-    if (!colon || port < 1 || port > 65535 || (size_t)(colon - where) >= sizeof host) {
+    char *end = NULL;
+    long port = colon ? strtol(colon + 1, &end, 10) : 0;
+    if (!colon || *end || port < 1 || port > 65535 || (size_t)(colon - where) >= sizeof host) {
         return rs_fail(diag, RS_E_USAGE, "--metrics %s: expected HOST:PORT, such as 127.0.0.1:9464", where);
     }
     snprintf(host, sizeof host, "%.*s", (int)(colon - where), where);

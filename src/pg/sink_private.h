@@ -14,10 +14,10 @@ struct rs_work_parcel {
     struct rs_parcel_key key;
     enum rs_s10 s10;
     int64_t id;
-    bool exists;          /* its row was there before this batch */
-    bool added;           /* its row was inserted by this transaction */
-    int32_t status;       /* stored hint, or -1 */
-    uint32_t ref, ref_n;  /* its references, in the messages' order */
+    bool exists;         /* its row was there before this batch */
+    bool added;          /* its row was inserted by this transaction */
+    int32_t status;      /* stored hint, or -1 */
+    uint32_t ref, ref_n; /* its references, in the messages' order */
     struct rs_parcel_state state;
     struct rs_track_counts sum; /* over its reports */
 };
@@ -82,7 +82,7 @@ struct rs_work {
     uint32_t wording_n;
     struct rs_work_reject *reject;
     uint32_t reject_n, reject_room;
-    uint32_t refused; /* events that PostgreSQL refused */
+    uint32_t refused;       /* events that PostgreSQL refused */
     uint32_t first_refused; /* the message of one of them */
     bool refused_too_many;
     struct rs_sink_counts counts;

@@ -29,7 +29,7 @@ void rs_grid_free(struct rs_grid *grid); /* NULL is fine */
 void rs_grid_put(struct rs_grid *grid, struct rs_str text);
 void rs_grid_printf(struct rs_grid *grid, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void rs_grid_number(struct rs_grid *grid, long long number); /* a number in JSON too */
-void rs_grid_none(struct rs_grid *grid); /* no value: - in a table, null in JSON */
+void rs_grid_none(struct rs_grid *grid);                     /* no value: - in a table, null in JSON */
 
 size_t rs_grid_rows(const struct rs_grid *grid);
 void rs_grid_print(const struct rs_grid *grid, const struct rs_options *options, FILE *out);
