@@ -9,7 +9,7 @@ import world
 from proxy import Plan, Proxy
 from world import servers
 
-SMALL = ["--batch-rows", "300"]
+SMALL = ["--batch-rows", "2000" if world.LONG else "300"]
 
 
 class Connections(world.Case):
