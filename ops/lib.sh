@@ -34,7 +34,11 @@ need_debian() {
     fi
     case "$id $version" in
     "debian 12") PACKAGES_FUZZ=(clang libclang-rt-14-dev) && return ;;
-    "debian 13") PACKAGES_FUZZ=(clang libclang-rt-19-dev) && return ;;
+    "debian 13")
+        PACKAGES_FUZZ=(clang libclang-rt-19-dev)
+        PACKAGES_BUILD+=(tzdata-legacy) # sources say Asia/Calcutta and US/Eastern
+        return
+        ;;
     esac
     cat >&2 <<EOF
 $(basename "$0"): this is ${id:-unknown} ${version}, and packages are known for Debian 12 and 13 only.
