@@ -67,6 +67,12 @@ struct rs_event {
     uint32_t line;      /* its number in the payload's list, from 0 */
     int16_t offset_min; /* local clock at the scan, minutes east of UTC */
     uint16_t marks;     /* enum rs_mark */
+    /* `fp` is no function of `said`'s words and the reading version alone: two
+     * events of equal `said`, read by one version, may have two `fp`s.  So where
+     * an event id is the identity, where the time of a reported status is not
+     * among its words, and where it depends on which of the profile's rules read
+     * a time.  Otherwise known words, read by no older version, are a repeat. */
+    bool said_apart;
     enum rs_event_kind kind;
     enum rs_precision precision;
     enum rs_zone_basis basis;

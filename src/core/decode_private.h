@@ -67,6 +67,7 @@ struct rs_instant {
     enum rs_precision precision;
     enum rs_zone_basis basis;
     uint16_t marks;
+    bool told;                /* by words that are part of `said` alone; see profile_told.c */
     struct rs_str time, zone; /* the words */
 };
 

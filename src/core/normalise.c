@@ -28,6 +28,7 @@ bool rs_read_updated(const struct rs_decoder *d, const struct rs_match *parcel, 
     return true;
 }
 
+/* The event's time; whether its words alone tell it goes to said_apart. */
 static bool read_instant(struct rs_decoder *d, const struct rs_match *block, struct rs_event *event,
                          struct rs_str *ret_reason)
 {
@@ -48,6 +49,7 @@ static bool read_instant(struct rs_decoder *d, const struct rs_match *block, str
     event->marks |= instant.marks;
     event->time = instant.time;
     event->zone = instant.zone;
+    event->said_apart = !instant.told;
     return true;
 }
 
@@ -98,6 +100,7 @@ static void set_keys(struct rs_decoder *d, const struct rs_match *block, struct 
     struct rs_str id = rs_word(d, block, &p->id, NULL);
     event->fp = id.n ? rs_fp_of_id(d->source, id) : rs_fp_of_scan(d->source, event, p->identity_words);
     event->said = rs_said_of(d->source, event, context, p->context_n);
+    if (p->id.n) event->said_apart = true; /* without its id, too: the same words may come with one */
 }
 
 bool rs_normalise(struct rs_decoder *d, uint32_t node, struct rs_event *ret, struct rs_str *ret_reason)
@@ -177,6 +180,7 @@ bool rs_normalise_status(struct rs_decoder *d, const struct rs_match *parcel, co
 {
     const struct rs_profile *p = d->profile;
     struct rs_event event = {.kind = RS_EVENT_REPORTED, .node = report->node, .precision = RS_PRECISION_SECOND};
+    event.said_apart = true;
     event.code = rs_word_kept(d, parcel, &p->status_code, &event.marks, NULL);
     event.text = rs_word_kept(d, parcel, &p->status_text, &event.marks, NULL);
     if (!event.code.n && !event.text.n) return false;

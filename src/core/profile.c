@@ -144,6 +144,18 @@ static int compile_identity_words(struct compile *c, uint32_t at)
     return rs_reader_fail(&c->r, at, "identity is \"code\", \"text\" or \"both\"");
 }
 
+static int compile_context(struct compile *c, uint32_t at)
+{
+    if (!at) return RS_OK;
+    int err = rs_reader_array(&c->r, at);
+    RS_EACH_CHILD (&c->r.json, at, x) {
+        if (err) break;
+        if (c->p->context_n == RS_CONTEXT_MAX) return rs_reader_fail(&c->r, x, "too many");
+        err = rs_compile_word(c, x, &c->p->context[c->p->context_n++]);
+    }
+    return err;
+}
+
 static int compile_event(struct compile *c, uint32_t at)
 {
     static const char *const keys[] = {"code", "text", "identity", "time", "place", "id", "sequence", "context", NULL};
@@ -161,14 +173,8 @@ static int compile_event(struct compile *c, uint32_t at)
     if (err) return err;
     if (!c->p->code.n && !c->p->text_rule.n) return rs_reader_fail(&c->r, at, "an event needs \"code\" or \"text\"");
 
-    uint32_t context = member(c, at, "context");
-    if (!context) return RS_OK;
-    err = rs_reader_array(&c->r, context);
-    RS_EACH_CHILD (&c->r.json, context, x) {
-        if (err) break;
-        if (c->p->context_n == RS_CONTEXT_MAX) return rs_reader_fail(&c->r, x, "too many");
-        err = rs_compile_word(c, x, &c->p->context[c->p->context_n++]);
-    }
+    err = compile_context(c, member(c, at, "context"));
+    if (!err) rs_profile_set_told(c->p);
     return err;
 }
 

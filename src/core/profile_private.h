@@ -44,6 +44,10 @@ struct rs_zone_rule {
     const struct rs_zone *zone;          /* NAMED */
 };
 
+/* Beside which words a time read by this rule is one instant, whichever of the
+ * event's rules reads them; see profile_told.c. */
+enum rs_told { RS_TOLD_WITH_OFFSET = 1, RS_TOLD_WITH_ZONE = 2, RS_TOLD_ALONE = 4 };
+
 struct rs_time_rule {
     struct rs_word_rule at;
     uint32_t pattern_n, zone_n;
@@ -52,6 +56,7 @@ struct rs_time_rule {
     struct rs_zone_rule zone[RS_ZONE_RULES_MAX];
     struct rs_word_rule offset; /* how far the local clock is, for showing only */
     bool latest;                /* of several places, the latest counts */
+    unsigned told;              /* enum rs_told; of an event's time only */
 };
 
 struct rs_time_rules {

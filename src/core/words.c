@@ -233,6 +233,8 @@ static bool read_with(const struct rs_decoder *d, const struct rs_match *block, 
     }
     place_in_time(&civil, local, ret);
     ret->time = kept(d, word, &ret->marks);
+    unsigned beside = civil.has_offset ? RS_TOLD_WITH_OFFSET : ret->zone.n ? RS_TOLD_WITH_ZONE : RS_TOLD_ALONE;
+    ret->told = rule->told & beside && word.n < RS_WORD_MAX - 3; /* a longer one may look like one that was cut */
 
     int32_t shown;
     if (rs_time_read_offset(rs_word(d, block, &rule->offset, NULL), &shown)) {

@@ -280,6 +280,46 @@ Test(normalise, takes_context_into_the_words_alone)
     cr_expect(rs_key_eq(a.event[0].fp, b.event[0].fp) && !rs_key_eq(a.event[0].said, b.event[0].said));
 }
 
+Test(normalise, says_whether_the_words_alone_tell_the_identity)
+{
+#define ZONED(zone) "'time': {'at': '@.t', 'as': 'iso', 'zone': " zone "}"
+#define TWO(zone_1, zone_2) \
+    "'time': [{'at': '@.t', 'as': 'iso', 'zone': " zone_1 "}, {'at': '@.u', 'as': 'iso', 'zone': " zone_2 "}]"
+#define PLACE "{'country': '@.co', 'region': '@.re'}"
+    static const struct {
+        const char *event, *members;
+        bool apart;
+    } cases[] = {
+        {ZONED("'Asia/Shanghai'"), "'t': '2025-05-21T13:00'", false},
+        {ZONED("[{'at': '@.z'}, 'Asia/Shanghai']"), "'t': '2025-05-21T13:00', 'z': '+1'", false},
+        /* an id counts in place of the words, also where one is missing */
+        {ISO ", 'id': '@.id'", "'t': '2025-05-21T13:00Z', 'id': '7'", true},
+        {ISO ", 'id': '@.id'", "'t': '2025-05-21T13:00Z'", true},
+        /* a zone from a place that is not among the words */
+        {ZONED(PLACE), "'t': '2025-05-21T13:00', 'co': 'CN'", true},
+        {ZONED(PLACE), "'t': '2025-05-21T13:00Z', 'co': 'CN'", false},
+        {ZONED(PLACE) ", 'place': " PLACE, "'t': '2025-05-21T13:00', 'co': 'CN'", false},
+        {ZONED(PLACE) ", 'place': {'country': '@.co'}", "'t': '2025-05-21T13:00', 'co': 'CN'", true},
+        {ZONED(PLACE) ", 'context': ['@.re', '@.co']", "'t': '2025-05-21T13:00', 'co': 'CN'", false},
+        /* two rules that may have read the same words */
+        {TWO("'UTC'", "'Asia/Shanghai'"), "'t': '2025-05-21T13:00'", true},
+        {TWO("'UTC'", "'Asia/Shanghai'"), "'u': '2025-05-21T13:00'", true},
+        {TWO("'UTC'", "'Asia/Shanghai'"), "'u': '2025-05-21T13:00Z'", false},
+        {TWO("'UTC'", "[{'at': '@.z'}, 'UTC', 'Asia/Shanghai']"), "'t': '2025-05-21T13:00'", false},
+        {TWO("'UTC'", "[{'at': '@.z'}, 'Asia/Shanghai']"), "'u': '2025-05-21T13:00', 'z': '+1'", false},
+        {TWO("'UTC'", "[{'at': '@.z'}, 'Asia/Shanghai']"), "'u': '2025-05-21T13:00'", true},
+        {TWO("[{'at': '@.y'}, 'UTC']", "[{'at': '@.z'}, 'Asia/Shanghai']"), "'u': '2025-05-21T13:00', 'z': '+1'", true},
+        {"'time': [{'at': '@.t', 'as': 'iso'}, {'at': '@.u', 'as': '%Y-%m-%dT%H:%M'}]", "'t': '2025-05-21T13:00Z'",
+         true},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct rs_event e = event_of(profile(cases[i].event, CODES), cases[i].members);
+        cr_expect(e.said_apart == cases[i].apart, "%s: %s", cases[i].event, cases[i].members);
+    }
+    struct rs_report r = report(profile(ISO, CODES), "{'n': '1', 's': 'DEL'}");
+    cr_expect(r.event_count == 1 && r.event[0].said_apart, "a status without a scan");
+}
+
 Test(normalise, refuses_an_event_with_a_key_twice)
 {
     const struct rs_profile *p = profile(ISO, CODES);
