@@ -121,11 +121,13 @@ bool rs_table_unchanged(struct rs_table_thread *thread, struct rs_table_ref ref)
 #define RS_TABLE_LATE 8u         /* an event came behind a newer one */
 #define RS_TABLE_CONTRADICTED 16u /* an event came behind the end */
 
+#define RS_TABLE_NO_STATUS 0xffffu
+
 struct rs_table_parcel {
     int64_t id;
     uint32_t marks;   /* RS_TABLE_ENDED... */
     uint32_t words;   /* how many facts it has */
-    uint16_t status;  /* a hint kept for who writes it; 0xffff: none */
+    uint16_t status;  /* a hint kept for who writes it, or RS_TABLE_NO_STATUS */
     uint32_t deadline; /* see rs_table_deadline_set */
     struct rs_table_head head;
 };
@@ -176,8 +178,10 @@ struct rs_table_facts {
     uint32_t view_n;
     const struct rs_table_look *look;
     uint32_t look_n;
-    uint32_t marks; /* added to those that are there; with `whole`, set */
-    uint16_t status;
+    /* LATE and CONTRADICTED are added to those that are there; ENDED goes with
+     * the head that stays; with `whole` all are set */
+    uint32_t marks;
+    uint16_t status; /* RS_TABLE_NO_STATUS leaves what is there */
     struct rs_table_head head; /* where marks say that there is one */
     bool whole;
     struct rs_table_ref base; /* with `whole`: what find gave before the parcel was read from PostgreSQL */
