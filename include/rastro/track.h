@@ -82,17 +82,28 @@ struct rs_known {
     uint32_t seen;                /* mark of the report that has it */
 };
 
-/* A source's view of a parcel. */
+/* A source's view of a parcel.  Its row's version counts the transactions that
+ * decided something by it, or added events of its source; a decision from
+ * memory holds only if the version is still the one that it was made from. */
 struct rs_view {
     int32_t source;
     struct rs_view_order order;
     int32_t rev;
+    uint32_t version; /* of the row that this was read from; 0: none */
     int64_t looked_us;
     struct rs_key facts;
     bool has_facts;
     bool stored;  /* there is a row */
     bool changed; /* the row must be written */
+    bool decided; /* and its version goes up; else it only says when the source looked */
+
+    /* for quick.h, which knows no rows */
+    uint32_t current, gone; /* events of the source that are reported, that are not */
+    uint64_t facts_tag;     /* stands for `facts` when those were not read */
 };
+
+/* Whether a snapshot was ever applied to it. */
+bool rs_view_applied(const struct rs_view *view);
 
 /* A line for the log of what is current. */
 struct rs_currency {
@@ -122,6 +133,10 @@ struct rs_track_counts {
 
 /* Room in the arena for one more; fill in its keys before the next report. */
 struct rs_known *rs_track_add_known(struct rs_parcel_state *state, struct rs_arena *arena);
+/* The same for a new event, filled in. */
+struct rs_known *rs_track_add_event(struct rs_parcel_state *state, struct rs_arena *arena, const struct rs_event *event,
+                                    int32_t source, struct rs_str source_name, struct rs_reading reading,
+                                    uint32_t message, int64_t published_us);
 struct rs_view *rs_track_add_view(struct rs_parcel_state *state, struct rs_arena *arena);
 struct rs_view *rs_track_view(struct rs_parcel_state *state, int32_t source);
 
@@ -134,5 +149,14 @@ struct rs_track_counts rs_track_report(struct rs_parcel_state *state, struct rs_
 /* The event that gives the parcel its status, or NULL: the newest by the total
  * order that is reported, not planned, moves it and does not lie ahead. */
 const struct rs_known *rs_track_head(const struct rs_parcel_state *state);
+
+/* Whether an event can give a parcel its status. */
+bool rs_track_moves(const struct rs_known *known);
+
+/* Neither superseded nor no longer reported. */
+static inline bool rs_track_reported(const struct rs_known *known)
+{
+    return known->state == RS_CHANGE_NONE || known->state == RS_CHANGE_BACK;
+}
 
 #endif

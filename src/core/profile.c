@@ -592,3 +592,16 @@ const struct rs_profile *rs_profiles_find(const struct rs_profiles *profiles, st
     }
     return NULL;
 }
+
+bool rs_profile_tells_histories(const struct rs_profile *profile)
+{
+    for (uint32_t i = 0; i < profile->shape_n; i++) {
+        if (profile->shape[i].full) return true;
+    }
+    return false;
+}
+
+bool rs_profile_names_events(const struct rs_profile *profile)
+{
+    return profile->id.n > 0;
+}

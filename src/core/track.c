@@ -14,6 +14,12 @@ int rs_view_order_cmp(const struct rs_view_order *a, const struct rs_view_order 
     return 0;
 }
 
+bool rs_view_applied(const struct rs_view *view)
+{
+    static const struct rs_view_order nothing = {.at_us = RS_INSTANT_NONE};
+    return rs_view_order_cmp(&view->order, &nothing) != 0;
+}
+
 /* Doubles a list that lives in an arena. */
 static void *grow(struct rs_arena *arena, const void *list, uint32_t n, uint32_t *room, size_t size)
 {
@@ -48,11 +54,6 @@ struct rs_view *rs_track_view(struct rs_parcel_state *s, int32_t source)
         if (s->view[i].source == source) return &s->view[i];
     }
     return NULL;
-}
-
-static bool reported(const struct rs_known *known)
-{
-    return known->state == RS_CHANGE_NONE || known->state == RS_CHANGE_BACK;
 }
 
 /* ---- one event ------------------------------------------------------------------ */
@@ -115,8 +116,9 @@ static enum finding look_up(struct rs_parcel_state *s, const struct rs_event *ev
     return finding;
 }
 
-static void add(struct rs_parcel_state *s, struct rs_arena *arena, const struct rs_event *event, int32_t source,
-                struct rs_str source_name, struct rs_reading reading, uint32_t message, int64_t published_us)
+struct rs_known *rs_track_add_event(struct rs_parcel_state *s, struct rs_arena *arena, const struct rs_event *event,
+                                    int32_t source, struct rs_str source_name, struct rs_reading reading,
+                                    uint32_t message, int64_t published_us)
 {
     struct rs_known *known = rs_track_add_known(s, arena);
     *known = (struct rs_known){
@@ -135,7 +137,7 @@ static void add(struct rs_parcel_state *s, struct rs_arena *arena, const struct 
         .message = message,
         .seen = s->stamp,
     };
-    index_known(s, arena);
+    return known;
 }
 
 /* ---- what is current -------------------------------------------------------------- */
@@ -148,7 +150,7 @@ static const struct rs_known *replacement(const struct rs_parcel_state *s, const
     for (uint32_t i = 0; i < s->known_n; i++) {
         const struct rs_known *k = &s->known[i];
         if (k == absent || k->source != absent->source || k->instant_us != absent->instant_us) continue;
-        if (!reported(k) || rs_key_eq(k->said, absent->said)) continue;
+        if (!rs_track_reported(k) || rs_key_eq(k->said, absent->said)) continue;
         if (!found || rs_key_cmp(k->fp, found->fp) < 0) found = k;
     }
     return found;
@@ -168,7 +170,7 @@ static void change(struct settle *settle, struct rs_known *known, enum rs_change
 {
     struct rs_parcel_state *s = settle->state;
     if (known->state == change && rs_key_eq(known->by, by)) return;
-    bool was = reported(known), is = change == RS_CHANGE_BACK;
+    bool was = rs_track_reported(known), is = change == RS_CHANGE_BACK;
     if (was && is) return;
     if (s->change_n == s->change_room) {
         s->change = grow(settle->arena, s->change, s->change_n, &s->change_room, sizeof *s->change);
@@ -185,7 +187,7 @@ static void change(struct settle *settle, struct rs_known *known, enum rs_change
     known->by = by;
     settle->counts->withdrawn += was && !is;
     settle->counts->reinstated += !was && is;
-    settle->view->changed = true;
+    settle->view->changed = settle->view->decided = true;
 }
 
 /* A status that was told after the snapshot: what that lacks says nothing of it. */
@@ -235,7 +237,7 @@ static void settle_source(struct settle *settle, bool newest)
         if (known->source != settle->view->source) continue;
         if (known->seen == s->stamp) {
             change(settle, known, RS_CHANGE_BACK, none);
-        } else if (reported(known) && !told_after(known, settle->at_us)) {
+        } else if (rs_track_reported(known) && !told_after(known, settle->at_us)) {
             known->state = RS_CHANGE_WITHDRAWN; /* provisional: see below */
             known->by = (struct rs_key){{0xff}};
             settle->counts->withdrawn++;
@@ -243,7 +245,7 @@ static void settle_source(struct settle *settle, bool newest)
     }
     for (uint32_t i = 0; i < s->known_n; i++) {
         struct rs_known *known = &s->known[i];
-        if (known->source != settle->view->source || reported(known) || read_anew(s, known)) continue;
+        if (known->source != settle->view->source || rs_track_reported(known) || read_anew(s, known)) continue;
         const struct rs_known *other = replacement(s, known);
         change(settle, known, other ? RS_CHANGE_SUPERSEDED : RS_CHANGE_WITHDRAWN, other ? other->fp : none);
     }
@@ -257,7 +259,7 @@ static bool words_reported(const struct rs_parcel_state *s, const struct rs_know
     for (uint32_t h = hash_of(added->said); (i = s->by_said[h & s->mask]); h++) {
         const struct rs_known *known = &s->known[i - 1];
         if (known == added || known->source != added->source || !rs_key_eq(known->said, added->said)) continue;
-        if (reported(known)) return true;
+        if (rs_track_reported(known)) return true;
     }
     return false;
 }
@@ -279,12 +281,6 @@ static void withdraw_added(struct settle *settle, uint32_t from, bool snapshot)
     settle_source(settle, false);
 }
 
-static bool applied(const struct rs_view *view)
-{
-    static const struct rs_view_order nothing = {.at_us = RS_INSTANT_NONE};
-    return rs_view_order_cmp(&view->order, &nothing) != 0;
-}
-
 /* Whether a newer release has read messages of this source. */
 static bool read_later(const struct rs_parcel_state *s, int32_t source, struct rs_reading reading)
 {
@@ -300,10 +296,10 @@ static bool has_latest_anew(const struct rs_parcel_state *s, const struct rs_vie
                             const struct rs_view_order *order)
 {
     const struct rs_known *latest = NULL;
-    if (!applied(view) || order->identity <= view->order.identity) return false;
+    if (!rs_view_applied(view) || order->identity <= view->order.identity) return false;
     for (uint32_t i = 0; i < s->known_n; i++) {
         const struct rs_known *k = &s->known[i];
-        if (k->source != view->source || !reported(k) || k->reading.identity >= order->identity) continue;
+        if (k->source != view->source || !rs_track_reported(k) || k->reading.identity >= order->identity) continue;
         if (!latest || k->instant_us > latest->instant_us) latest = k;
     }
     return latest && latest->seen == s->stamp;
@@ -337,7 +333,8 @@ struct rs_track_counts rs_track_report(struct rs_parcel_state *s, struct rs_aren
         }
         counts.fresh++;
         counts.reread += finding == REREAD;
-        add(s, arena, event, source, source_name, reading, message, order->published_us);
+        rs_track_add_event(s, arena, event, source, source_name, reading, message, order->published_us);
+        index_known(s, arena);
     }
     if (s->change_n > first_change) view->rev = settle.rev;
 
@@ -349,7 +346,7 @@ struct rs_track_counts rs_track_report(struct rs_parcel_state *s, struct rs_aren
     if (decides) {
         settle.at_us = order->at_us;
         settle_source(&settle, true);
-    } else if (applied(view) && !(snapshot && newest)) {
+    } else if (rs_view_applied(view) && !(snapshot && newest)) {
         withdraw_added(&settle, first_added, snapshot);
     }
     if (report->facts.any && newest && !(view->has_facts && rs_key_eq(view->facts, report->facts.key))) {
@@ -357,14 +354,16 @@ struct rs_track_counts rs_track_report(struct rs_parcel_state *s, struct rs_aren
         view->has_facts = true;
         view->facts = report->facts.key;
         if (view->rev < settle.rev) view->rev = settle.rev;
-        view->changed = true;
+        view->changed = view->decided = true;
     }
     bool later = order->at_us != view->order.at_us || order->count != view->order.count ||
                  order->identity != view->order.identity;
     if (decides && (later || counts.fresh || view->changed)) {
         view->order = *order;
-        view->changed = true;
+        view->changed = view->decided = true;
     }
+    /* Who decides from memory must learn that the source has more events. */
+    if (counts.fresh && (rs_view_applied(view) || view->has_facts)) view->changed = view->decided = true;
     return counts;
 }
 
@@ -395,13 +394,17 @@ static bool reread(const struct rs_parcel_state *s, const struct rs_known *known
     return false;
 }
 
+bool rs_track_moves(const struct rs_known *known)
+{
+    return known->status && known->status->moves && known->kind != RS_EVENT_PLANNED && !(known->marks & RS_MARK_future);
+}
+
 const struct rs_known *rs_track_head(const struct rs_parcel_state *s)
 {
     const struct rs_known *head = NULL;
     for (uint32_t i = 0; i < s->known_n; i++) {
         const struct rs_known *k = &s->known[i];
-        if (!reported(k) || k->kind == RS_EVENT_PLANNED || k->marks & RS_MARK_future) continue;
-        if (!k->status || !k->status->moves) continue;
+        if (!rs_track_reported(k) || !rs_track_moves(k)) continue;
         if (head && order_cmp(k, head) < 0) continue;
         if (!reread(s, k)) head = k;
     }
