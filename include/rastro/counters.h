@@ -28,6 +28,7 @@
     X(parcels, "parcels seen for the first time")                                    \
     X(shipments, "updates of orders written")                                        \
     X(batches, "transactions committed")                                             \
+    X(batches_straight, "of them, decided from memory and written straight in")      \
     X(conflicts, "transactions tried again")                                         \
     X(reconnects, "lost PostgreSQL sessions")                                        \
     X(fenced, "partitions that another owner took")                                  \

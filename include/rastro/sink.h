@@ -4,22 +4,39 @@
  * (so that only one owner's transactions count) and applies batches: each is a
  * transaction that first moves the positions from the expected value under the
  * owner's term, then writes rows.  See src/pg/sink.c for the order of things
- * and why it cannot deadlock.
+ * and why it cannot deadlock, src/pg/sink_plan.c for what memory makes faster.
  */
 #ifndef RASTRO_SINK_H
 #define RASTRO_SINK_H
+
+#include <pthread.h>
 
 #include "rastro/batch.h"
 #include "rastro/clock.h"
 #include "rastro/partition.h"
 #include "rastro/pg.h"
 #include "rastro/profile.h"
+#include "rastro/table.h"
 
 enum rs_raw_mode { RS_RAW_NONE, RS_RAW_NEW, RS_RAW_ALL };
+
+/* What all sinks of a process know together: the parcel table, and which history
+ * of the database it belongs to (rule D2). */
+struct rs_memory {
+    struct rs_table *table;
+    pthread_mutex_t lock; /* guards what follows; taken at each connection and epoch only */
+    bool known;
+    int64_t system_id, timeline, epoch;
+};
+
+/* Room for that many sinks. */
+struct rs_memory *rs_memory_new(uint64_t bytes, int sinks);
+void rs_memory_free(struct rs_memory *memory); /* NULL is fine; after the sinks */
 
 struct rs_sink_options {
     struct rs_pg_options pg;
     const struct rs_catalog *catalog;
+    struct rs_memory *memory;
     struct rs_str cluster; /* Kafka's cluster id */
     struct rs_key member;  /* random, of this process */
     const char *member_name;
@@ -28,6 +45,8 @@ struct rs_sink_options {
     const struct rs_clock *clock;
     bool (*stopping)(void *self); /* asked while waiting; true ends the wait with RS_E_SERVER */
     void *stopping_self;
+    void (*written)(void *self); /* from another thread: rs_sink_finish would not wait now */
+    void *written_self;
 };
 
 /* What a batch came to, for counters; counted once it is durable. */
@@ -35,7 +54,7 @@ struct rs_sink_counts {
     uint64_t messages, ignored, quarantined_messages;
     uint64_t events, fresh, duplicate, reread, quarantined_events, refused_events;
     uint64_t withdrawn, reinstated, unmapped;
-    uint64_t parcels, shipments, batches, conflicts, reconnects;
+    uint64_t parcels, shipments, batches, straight, conflicts, reconnects;
 };
 
 struct rs_sink;
@@ -66,7 +85,23 @@ void rs_sink_release(struct rs_sink *sink, struct rs_partition *partition);
 /* Records why the partition stands still. */
 int rs_sink_halt(struct rs_sink *sink, struct rs_partition *partition, struct rs_diag *diag);
 
-/* Writes the batch, waiting out conflicts and lost connections.
+/* Decides a batch from memory, while the one before may be under way; nothing
+ * is written.  Calls for one batch come in this order: prepare, start, finish;
+ * finish for the one before comes between prepare and start. */
+void rs_sink_prepare(struct rs_sink *sink, struct rs_batch *batch);
+
+/* Begins to write what was prepared.  Nothing may be under way.  False when
+ * there is nothing that memory could decide: finish will do it all. */
+bool rs_sink_start(struct rs_sink *sink, struct rs_batch *batch);
+
+/* Whether finish would not wait. */
+bool rs_sink_written(const struct rs_sink *sink);
+
+/* Waits until the batch is written, by the safe path if it has to be.  Results
+ * are those of rs_sink_apply, which goes on with what is left. */
+int rs_sink_finish(struct rs_sink *sink, struct rs_batch *batch, struct rs_sink_counts *ret, struct rs_diag *diag);
+
+/* Writes the batch by the safe path, waiting out conflicts and lost connections.
  *   RS_OK        durable; `ret` is added to
  *   RS_E_FENCED  some of its partitions are no longer ours as we knew them;
  *                their `owned` is false: drop them from the batch and call again

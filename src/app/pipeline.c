@@ -535,6 +535,7 @@ int rs_pipeline_open(const struct rs_pipeline_options *options, struct rs_pipeli
         err = rs_kafka_partitions(p->kafka, options->topic[i].name, ASK_MS, &partitions, diag);
     }
     if (!err) err = note_profiles(options, diag);
+    if (!err) p->memory = rs_memory_new((uint64_t)options->table_bytes, options->workers);
     for (int i = 0; !err && i < options->workers; i++) {
         p->worker[i].pipeline = p;
         p->worker[i].number = i;
@@ -552,6 +553,7 @@ void rs_pipeline_close(struct rs_pipeline *p)
 {
     if (!p) return;
     for (int i = 0; i < p->options.workers; i++) rs_worker_close(&p->worker[i]);
+    rs_memory_free(p->memory);
     rs_kafka_close(p->kafka);
     for (int i = 0; i < p->slot_count; i++) {
         free(p->slot[i]->topic);

@@ -8,8 +8,8 @@
 #include "rastro/mailbox.h"
 #include "rastro/pipeline.h"
 
-/* One is filled, one is written, one waits. */
-#define RS_WORKER_BATCHES 3
+/* One is filled, one waits, one is decided, one is written. */
+#define RS_WORKER_BATCHES 4
 
 /* Letters; `what` is a slot, or a batch for BATCH and FREE. */
 enum rs_letter_kind {
@@ -21,6 +21,8 @@ enum rs_letter_kind {
     /* reader -> writer */
     RS_LETTER_BATCH,
     RS_LETTER_RELEASE, /* all of it lies before this letter */
+    /* the sink's runner -> writer */
+    RS_LETTER_WRITTEN, /* what is under way need not be waited for */
     /* owner -> writer */
     RS_LETTER_CLAIM,
     RS_LETTER_HALT, /* record why it stands still */
@@ -71,6 +73,7 @@ struct rs_worker {
     struct rs_sink *sink;
     struct rs_mailbox *reader_box, *writer_box;
     struct rs_batch *batch[RS_WORKER_BATCHES];
+    struct rs_batch *under_way; /* of the writer */
     pthread_t reader, writer;
     bool running;
     int64_t committed_us; /* monotonic, of the last commit; read when the writer has ended */
@@ -80,6 +83,7 @@ struct rs_worker {
 struct rs_pipeline {
     struct rs_pipeline_options options;
     struct rs_kafka *kafka;
+    struct rs_memory *memory;
     char cluster[128];
     struct rs_key member;
     struct rs_worker *worker;

@@ -1,9 +1,9 @@
 /* A worker: two threads and the batches between them.
  *
  * The reader takes messages from the worker's Kafka queue, decodes them and
- * fills a batch; the writer has the PostgreSQL session and writes batches in
- * the order in which they were filled.  While one batch is written the next is
- * filled; when all are under way the reader stops taking messages, librdkafka's
+ * fills a batch; the writer has the sink and writes batches in the order in
+ * which they were filled.  While one batch is written the next is decided and
+ * the one after it is filled; when all are under way the reader stops taking messages, librdkafka's
  * queue fills up to its bound, and fetching stops: that is all the
  * back-pressure there is, and nothing is dropped by it.
  *
@@ -239,6 +239,7 @@ static void count(struct rs_worker *w, const struct rs_sink_counts *c)
         {&to->parcels, c->parcels},
         {&to->shipments, c->shipments},
         {&to->batches, c->batches},
+        {&to->batches_straight, c->straight},
         {&to->conflicts, c->conflicts},
         {&to->reconnects, c->reconnects},
     };
@@ -267,13 +268,14 @@ static void drop_lost(struct rs_batch *batch)
     }
 }
 
-static void write_batch(struct rs_worker *w, struct rs_batch *batch)
+/* Waits until the batch under way is written, and goes on with what is left. */
+static void finish_batch(struct rs_worker *w, struct rs_batch *batch)
 {
     struct rs_diag diag = {0};
     int err = RS_OK;
-    for (drop_lost(batch); !rs_batch_empty(batch); drop_lost(batch)) {
+    for (bool first = true; first || !rs_batch_empty(batch); drop_lost(batch), first = false) {
         struct rs_sink_counts counts = {0};
-        err = rs_sink_apply(w->sink, batch, &counts, &diag);
+        err = first ? rs_sink_finish(w->sink, batch, &counts, &diag) : rs_sink_apply(w->sink, batch, &counts, &diag);
         count(w, &counts);
         if (counts.batches) w->committed_us = rs_mono_us(w->pipeline->options.clock);
         report_lost(w);
@@ -292,12 +294,40 @@ static void write_batch(struct rs_worker *w, struct rs_batch *batch)
     }
 }
 
+static void finish(struct rs_worker *w)
+{
+    struct rs_batch *batch = w->under_way;
+    if (!batch) return;
+    w->under_way = NULL;
+    finish_batch(w, batch);
+    rs_batch_reset(batch);
+    rs_mailbox_put(w->reader_box, (struct rs_letter){RS_LETTER_FREE, 0, batch});
+}
+
+/* Decides the batch while the one before is written, then begins to write it. */
+static void take_batch(struct rs_worker *w, struct rs_batch *batch)
+{
+    drop_lost(batch);
+    rs_sink_prepare(w->sink, batch);
+    finish(w);
+    drop_lost(batch);
+    w->under_way = batch;
+    if (!rs_sink_start(w->sink, batch)) finish(w);
+}
+
+static void written(void *self)
+{
+    struct rs_worker *w = self;
+    rs_mailbox_put(w->writer_box, (struct rs_letter){RS_LETTER_WRITTEN, 0, NULL});
+}
+
 /* The next letter; while there is none, a look at PostgreSQL every now and then. */
 static struct rs_letter next_letter(struct rs_worker *w)
 {
     struct rs_letter letter;
     while (!rs_mailbox_take(w->writer_box, LOOK_EVERY_MS, &letter)) {
         struct rs_diag diag = {0};
+        if (w->under_way) continue; /* it will say when it is written */
         if (rs_sink_look(w->sink, &diag)) rs_warn_every(10, "%s", diag.text);
         report_lost(w);
     }
@@ -312,12 +342,10 @@ static void *write_loop(void *self)
         struct rs_slot *slot = letter.what;
         struct rs_diag diag = {0};
         int err;
+        /* Any other letter speaks of a moment at which all before it is written. */
+        if (letter.kind != RS_LETTER_BATCH && (letter.kind != RS_LETTER_WRITTEN || rs_sink_written(w->sink))) finish(w);
         switch ((enum rs_letter_kind)letter.kind) {
-        case RS_LETTER_BATCH:
-            write_batch(w, letter.what);
-            rs_batch_reset(letter.what);
-            rs_mailbox_put(w->reader_box, (struct rs_letter){RS_LETTER_FREE, 0, letter.what});
-            break;
+        case RS_LETTER_BATCH: take_batch(w, letter.what); break;
         case RS_LETTER_CLAIM:
             err = rs_sink_claim(w->sink, &slot->partition, &diag);
             if (err) rs_warn("claim %s/%d: %s", slot->topic, slot->partition.number, diag.text);
@@ -336,6 +364,7 @@ static void *write_loop(void *self)
         default: break;
         }
     }
+    finish(w);
     return NULL;
 }
 
@@ -353,6 +382,7 @@ int rs_worker_open(struct rs_worker *w, struct rs_diag *diag)
     struct rs_sink_options sink = {
         .pg = o->pg,
         .catalog = &o->schema->catalog,
+        .memory = p->memory,
         .cluster = rs_str_of(p->cluster),
         .member = p->member,
         .member_name = o->member_name,
@@ -361,14 +391,16 @@ int rs_worker_open(struct rs_worker *w, struct rs_diag *diag)
         .clock = o->clock,
         .stopping = in_a_hurry,
         .stopping_self = p,
+        .written = written,
+        .written_self = w,
     };
+    w->reader_box = rs_mailbox_new(4 * RS_KAFKA_EVENT_PARTITIONS_MAX);
+    w->writer_box = rs_mailbox_new(4 * RS_KAFKA_EVENT_PARTITIONS_MAX);
     int err = rs_sink_open(&sink, &w->sink, diag);
     if (err) return err;
     struct rs_decoder_options decoder = {.backend = RS_JSON_FAST, .future_us = o->future_us};
     w->decoder = rs_decoder_new(&o->schema->catalog, o->schema->zones, &o->schema->profiles, &decoder);
     w->queue = rs_kafka_queue_new(p->kafka);
-    w->reader_box = rs_mailbox_new(4 * RS_KAFKA_EVENT_PARTITIONS_MAX);
-    w->writer_box = rs_mailbox_new(4 * RS_KAFKA_EVENT_PARTITIONS_MAX);
     for (int i = 0; i < RS_WORKER_BATCHES; i++) {
         w->batch[i] = rs_batch_new(1 << 20);
         rs_mailbox_put(w->reader_box, (struct rs_letter){RS_LETTER_FREE, 0, w->batch[i]});

@@ -1,24 +1,27 @@
 /* Batches into PostgreSQL, exactly once: the transaction, and what is done when
- * it fails.  sink_session.c has claims and connections.
+ * it fails.  sink_session.c has claims and connections, sink_plan.c decides
+ * from memory what this transaction writes.
  *
  * The transaction
  *   1  positions: compare-and-set of every partition's next under our term.
  *      Zero rows anywhere means that somebody else owns it: roll back.
  *   2  parcels: the new ones, in the order of their natural key.
- *   3  sources' views that decide what is current: locked by key.
- *   4  what is known of the parcels is read, and everything decided.
- *   5  parcels' status hints, by id.
- *   6  events by (parcel, fp); then the log, views, facts, links, orders and
- *      quarantine, each by its key; last this session's proof.
+ *   3  sources' views that decide what is current, by key.  A batch that was
+ *      planned from memory compares and sets their versions.  Else they are
+ *      locked, what is known of the parcels is read, everything decided, and
+ *      then they are set.
+ *   4  parcels' status hints, by id.
+ *   5  events by (parcel, fp); then the log, the other views, facts, links,
+ *      orders and quarantine, each by its key; last this session's proof.
  * Every writer passes these steps in this order and each step in the order of
  * its key, so two transactions that share rows wait for each other but never
  * in a circle: whoever waits in a step holds only what comes before.  The one
- * exception: views that do not decide, touched in step 6 for when their source
+ * exception: views that do not decide, touched in step 5 for when their source
  * last looked, are not locked in step 3; a circle there is PostgreSQL's to
  * break (40P01), and the batch goes again.
  *
  * When it fails (rule D6) the transaction is gone and the batch is still here,
- * decoded; it is decided anew from what PostgreSQL then knows.
+ * decoded; it is decided anew from what PostgreSQL then knows, by the safe path.
  *   conflict     again, at once and then with growing pauses; if a lock was
  *                waited for too long, members' sessions that hang are ended
  *   server       connect again, claim every partition again, and look: if the
@@ -44,14 +47,41 @@
 
 /* ---- life ------------------------------------------------------------------------ */
 
+void rs_work_init(struct rs_work *work, struct rs_sink *sink)
+{
+    work->sink = sink;
+    work->arena = rs_arena_new(1 << 20);
+    work->coder = rs_raw_coder_new();
+}
+
+void rs_work_close(struct rs_work *work)
+{
+    rs_arena_free(work->arena);
+    rs_pg_params_free(&work->params);
+    rs_buf_free(&work->rows);
+    rs_buf_free(&work->raw);
+    rs_raw_coder_free(work->coder);
+}
+
+void rs_work_open(struct rs_work *work, struct rs_pg *pg, struct rs_batch *batch, uint32_t from, uint32_t to)
+{
+    rs_arena_reset(work->arena);
+    memset((char *)work + offsetof(struct rs_work, batch), 0, sizeof *work - offsetof(struct rs_work, batch));
+    work->pg = pg;
+    work->batch = batch;
+    work->from = from;
+    work->to = to;
+}
+
 int rs_sink_open(const struct rs_sink_options *options, struct rs_sink **ret, struct rs_diag *diag)
 {
     struct rs_sink *sink = rs_calloc(1, sizeof *sink);
     sink->options = *options;
-    sink->arena = rs_arena_new(1 << 20);
-    sink->coder = rs_raw_coder_new();
-    int err = rs_pg_open(&options->pg, &sink->pg, diag);
+    rs_work_init(&sink->safe, sink);
+    int err = rs_sink_plan_open(sink, diag);
+    if (!err) err = rs_pg_open(&options->pg, &sink->pg, diag);
     if (!err) err = rs_schema_version_check(sink->pg, diag);
+    if (!err) err = rs_pg_open(&options->pg, &sink->asking, diag);
     if (!err) err = rs_sink_settle_in(sink, diag);
     if (err) {
         rs_sink_close(sink);
@@ -64,15 +94,15 @@ int rs_sink_open(const struct rs_sink_options *options, struct rs_sink **ret, st
 void rs_sink_close(struct rs_sink *sink)
 {
     if (!sink) return;
+    rs_sink_plan_close(sink);
     rs_pg_close(sink->pg);
+    rs_pg_close(sink->asking);
     rs_pg_params_free(&sink->params);
-    rs_arena_free(sink->arena);
+    rs_work_close(&sink->safe);
     rs_sink_forget_ids(sink);
     rs_arena_free(sink->sources.arena);
     rs_arena_free(sink->topics.arena);
-    rs_raw_coder_free(sink->coder);
-    rs_buf_free(&sink->rows);
-    rs_buf_free(&sink->raw);
+    free(sink->source_of);
     free(sink->owned.list);
     free(sink->lost.list);
     free(sink);
@@ -109,7 +139,7 @@ static uint32_t plan_steps(const struct rs_work *work, struct step *ret)
     return moving;
 }
 
-static int move_positions(struct rs_sink *sink, const struct step *step, uint32_t moving, struct rs_diag *diag)
+static int move_positions(struct rs_work *work, const struct step *step, uint32_t moving, struct rs_diag *diag)
 {
     static const char move[] =
         "UPDATE rastro.positions p SET next = w.next, last_offset = coalesce(w.last_offset, p.last_offset), "
@@ -119,9 +149,9 @@ static int move_positions(struct rs_sink *sink, const struct step *step, uint32_
         "$8::timestamptz[], $9::uuid[]) w (topic, partition, expected, next, term, last_offset, last_at, last_hash) "
         "WHERE p.cluster = $1 AND p.topic = w.topic COLLATE \"C\" AND p.partition = w.partition "
         "AND p.next = w.expected AND p.owner_term = w.term";
-    const struct rs_batch *batch = sink->work.batch;
-    struct rs_pg_params *params = &sink->params;
-    rs_pg_text(params, sink->options.cluster);
+    const struct rs_batch *batch = work->batch;
+    struct rs_pg_params *params = &work->params;
+    rs_pg_text(params, work->sink->options.cluster);
 #define EACH(element, put)                                                                             \
     rs_pg_array_open(params, element);                                                                 \
     for (uint32_t i = 0; i < batch->part_count; i++) {                                                 \
@@ -150,43 +180,64 @@ static int move_positions(struct rs_sink *sink, const struct step *step, uint32_
     });
 #undef EACH
     struct rs_pg_rows *rows;
-    int err = rs_pg_run(sink->pg, move, params, &rows, diag);
+    int err = rs_pg_run(work->pg, move, params, &rows, diag);
     if (!err && rs_pg_affected(rows) != moving) err = rs_fail(diag, RS_E_FENCED, "another owner has taken over");
     return err;
 }
 
 /* Shared, so that verbs that change rows behind our back can wait for us. */
-static int enter_epoch(struct rs_sink *sink, struct rs_diag *diag)
+static int enter_epoch(struct rs_work *work, struct rs_diag *diag)
 {
     static const char enter[] = "SELECT pg_advisory_xact_lock_shared(hashtext('rastro.epoch')), "
                                 "(SELECT coalesce(max(epoch), 0) FROM rastro.epochs)";
-    return rs_pg_run(sink->pg, enter, NULL, NULL, diag);
+    struct rs_pg_rows *rows;
+    int err = rs_pg_run(work->pg, enter, NULL, &rows, diag);
+    if (err) return err;
+    work->epoch = rs_pg_get_int(rows, 0, 1);
+    if (work->planned && work->epoch > work->sink->epoch) {
+        err = rs_fail(diag, RS_E_CONFLICT, "rows were changed behind the members; everything known is forgotten");
+    }
+    return err;
 }
 
-static int put_proof(struct rs_sink *sink, struct rs_key proof, struct rs_diag *diag)
+static int put_proof(struct rs_work *work, struct rs_diag *diag)
 {
     static const char prove[] = "INSERT INTO rastro.proofs (member, worker, proof) VALUES ($1, $2, $3) "
                                 "ON CONFLICT (member, worker) DO UPDATE SET proof = excluded.proof, proved_at = now()";
-    rs_pg_uuid(&sink->params, sink->options.member);
-    rs_pg_int4(&sink->params, sink->options.worker);
-    rs_pg_uuid(&sink->params, proof);
-    return rs_pg_run(sink->pg, prove, &sink->params, NULL, diag);
+    rs_random(work->proof.b, sizeof work->proof.b);
+    rs_pg_uuid(&work->params, work->sink->options.member);
+    rs_pg_int4(&work->params, work->sink->options.worker);
+    rs_pg_uuid(&work->params, work->proof);
+    return rs_pg_run(work->pg, prove, &work->params, NULL, diag);
 }
 
-static int write_rows(struct rs_sink *sink, struct rs_diag *diag)
+/* Decides by what PostgreSQL knows, under locks. */
+static int decide_safely(struct rs_work *work, struct rs_diag *diag)
 {
-    struct rs_work *work = &sink->work;
-    int err = rs_work_parcels(sink, diag);
-    if (!err && work->parcel_n) err = rs_work_lock_views(sink, diag);
-    if (!err && work->parcel_n) err = rs_work_load_events(sink, diag);
-    for (uint32_t i = 0; !err && i < work->parcel_n; i++) {
-        if (work->parcel[i].exists) rs_work_decide(sink, &work->parcel[i]);
+    for (uint32_t i = 0; i < work->fresh_n; i++) {
+        rs_work_decide(work, &work->parcel[work->fresh[i]]);
+        rs_work_weigh(work, &work->parcel[work->fresh[i]]);
     }
-    if (!err) err = rs_work_status(sink, diag);
-    if (!err) rs_work_collect(sink);
-    if (!err) err = rs_work_events(sink, diag);
-    if (!err) err = rs_work_rest(sink, diag);
-    return err ? err : rs_work_quarantine(sink, diag);
+    int err = rs_work_parcels(work, diag);
+    if (!err && work->parcel_n) err = rs_work_lock_views(work, diag);
+    if (!err && work->parcel_n) err = rs_work_load_events(work, diag);
+    for (uint32_t i = 0; !err && i < work->parcel_n; i++) {
+        if (!work->parcel[i].exists) continue;
+        rs_work_decide(work, &work->parcel[i]);
+        rs_work_weigh(work, &work->parcel[i]);
+    }
+    if (!err) rs_work_collect(work);
+    return err;
+}
+
+static int write_rows(struct rs_work *work, struct rs_diag *diag)
+{
+    int err = work->planned ? rs_work_parcels(work, diag) : decide_safely(work, diag);
+    if (!err) err = rs_work_compare_views(work, diag);
+    if (!err) err = rs_work_status(work, diag);
+    if (!err) err = rs_work_events(work, diag);
+    if (!err) err = rs_work_rest(work, diag);
+    return err ? err : rs_work_quarantine(work, diag);
 }
 
 static void count_messages(struct rs_work *work)
@@ -200,49 +251,54 @@ static void count_messages(struct rs_work *work)
     }
     c->refused_events = work->refused;
     c->duplicate = c->events - c->fresh - work->refused;
+    c->straight = work->planned;
+    c->batches = 1;
 }
 
-static int commit(struct rs_sink *sink, struct rs_diag *diag)
+static int commit(struct rs_work *work, struct rs_diag *diag)
 {
-    struct rs_key proof;
-    rs_random(proof.b, sizeof proof.b);
-    int err = put_proof(sink, proof, diag);
+    int err = put_proof(work, diag);
     if (err) return err;
     rs_kill_point(RS_KILL_BEFORE_COMMIT);
-    err = rs_pg_commit(sink->pg, diag);
-    if (err) return err;
-    rs_kill_point(RS_KILL_REPLY_READ);
-    sink->proof = proof;
-    sink->proved = true;
-    return RS_OK;
+    work->committing = true;
+    err = rs_pg_commit(work->pg, diag);
+    if (!err) rs_kill_point(RS_KILL_REPLY_READ);
+    return err;
 }
 
-/* One try to write the messages [from, to) of the batch. */
-static int try_range(struct rs_sink *sink, struct rs_batch *batch, uint32_t from, uint32_t to, struct rs_diag *diag)
+int rs_work_run(struct rs_work *work, struct rs_diag *diag)
 {
-    struct rs_work *work = &sink->work;
-    rs_arena_reset(sink->arena);
-    *work = (struct rs_work){.arena = sink->arena, .batch = batch, .from = from, .to = to};
-    struct step *step = rs_arena_get(work->arena, (batch->part_count + 1) * sizeof *step);
+    struct step *step = rs_arena_get(work->arena, (work->batch->part_count + 1) * sizeof *step);
     uint32_t moving = plan_steps(work, step);
-    int err = rs_work_gather(sink, diag);
-    if (!err) err = rs_work_find_parcels(sink, diag);
-    if (!err) err = rs_pg_script(sink->pg, "BEGIN", diag);
-    if (!err) err = move_positions(sink, step, moving, diag);
+    int err = rs_pg_script(work->pg, "BEGIN", diag);
+    if (!err) err = move_positions(work, step, moving, diag);
     if (!err) rs_kill_point(RS_KILL_AFTER_OFFSETS);
-    if (!err) err = enter_epoch(sink, diag);
-    if (!err) err = write_rows(sink, diag);
+    if (!err) err = enter_epoch(work, diag);
+    if (!err) err = write_rows(work, diag);
     work->refused_too_many = work->refused >= REFUSED_MIN && work->refused > work->event_n / REFUSED_SHARE;
     if (!err && work->refused_too_many) {
         err = rs_fail(diag, RS_E_HALT, "PostgreSQL refused %u of %u events of a batch, at last: %s", work->refused,
-                      work->event_n, rs_pg_message(sink->pg));
+                      work->event_n, rs_pg_message(work->pg));
     }
-    if (!err) err = commit(sink, diag);
-    if (err && rs_pg_alive(sink->pg)) {
+    if (!err) err = commit(work, diag);
+    if (err && rs_pg_alive(work->pg)) {
         struct rs_diag ignored;
-        rs_pg_script(sink->pg, "ROLLBACK", &ignored);
+        rs_pg_script(work->pg, "ROLLBACK", &ignored);
     }
     return err;
+}
+
+/* One try to write the messages before `to` of the batch by the safe path. */
+static int try_safely(struct rs_sink *sink, struct rs_batch *batch, uint32_t to, struct rs_diag *diag)
+{
+    struct rs_work *work = sink->tried = &sink->safe;
+    rs_work_open(work, sink->pg, batch, 0, to);
+    int err = rs_work_gather(work, diag);
+    if (!err) rs_work_note_bases(work);
+    if (!err) err = rs_work_find_rows(work, diag);
+    if (!err) err = rs_work_take_ids(work, diag);
+    if (!err) rs_work_list_fresh(work);
+    return err ? err : rs_work_run(work, diag);
 }
 
 /* ---- failures ------------------------------------------------------------------------------ */
@@ -312,9 +368,10 @@ static void quarantine_message(struct rs_sink *sink, struct rs_batch *batch, uin
 /* The messages before `to` are durable. */
 static void settle(struct rs_sink *sink, struct rs_batch *batch, uint32_t to, struct rs_sink_counts *ret)
 {
-    count_messages(&sink->work);
-    sink->work.counts.batches = 1;
-    add_counts(ret, &sink->work.counts);
+    count_messages(sink->tried);
+    add_counts(ret, &sink->tried->counts);
+    sink->proof = sink->tried->proof;
+    sink->proved = true;
     bool all = to == batch->count;
     trim(batch, to);
     for (uint32_t i = 0; all && i < batch->part_count; i++) {
@@ -327,7 +384,7 @@ static void settle(struct rs_sink *sink, struct rs_batch *batch, uint32_t to, st
 static int narrow(struct rs_sink *sink, struct rs_batch *batch, int err, uint32_t to, uint32_t *width,
                   struct rs_diag *diag)
 {
-    if (sink->work.refused_too_many) return halt_partition(sink, batch, sink->work.first_refused, diag);
+    if (sink->tried->refused_too_many) return halt_partition(sink, batch, sink->tried->first_refused, diag);
     if (to > 1) {
         *width = to / 2;
         return RS_OK;
@@ -362,8 +419,9 @@ int rs_sink_apply(struct rs_sink *sink, struct rs_batch *batch, struct rs_sink_c
     uint32_t width = UINT32_MAX;
     while (pending(batch)) {
         uint32_t to = width < batch->count ? width : batch->count;
-        int err = rs_pg_alive(sink->pg) ? try_range(sink, batch, 0, to, diag) : RS_E_SERVER;
+        int err = rs_pg_alive(sink->pg) && rs_pg_alive(sink->asking) ? try_safely(sink, batch, to, diag) : RS_E_SERVER;
         if (!err) {
+            rs_work_merge(sink->tried);
             settle(sink, batch, to, ret);
             continue;
         }
@@ -386,8 +444,24 @@ int rs_sink_apply(struct rs_sink *sink, struct rs_batch *batch, struct rs_sink_c
             rs_warn_every(5, "%s", diag->text);
             if ((err = rs_sink_come_back(sink, diag))) return err;
             if (sink->lost.n) return rs_fail(diag, RS_E_FENCED, "another owner has taken over meanwhile");
-            if (went_through(sink, batch, to)) settle(sink, batch, to, ret);
+            if (sink->tried && sink->tried->committing && went_through(sink, batch, to)) settle(sink, batch, to, ret);
         }
     }
     return RS_OK;
+}
+
+int rs_sink_finish(struct rs_sink *sink, struct rs_batch *batch, struct rs_sink_counts *ret, struct rs_diag *diag)
+{
+    sink->tried = NULL;
+    struct rs_work *work = sink->under_way;
+    int err = work ? rs_sink_plan_wait(sink, diag) : RS_OK;
+    if (!work) return rs_sink_apply(sink, batch, ret, diag);
+    sink->tried = work;
+    if (!err) {
+        rs_work_merge(work);
+        settle(sink, batch, batch->count, ret);
+        return RS_OK;
+    }
+    ret->conflicts += err == RS_E_CONFLICT;
+    return rs_sink_apply(sink, batch, ret, diag);
 }

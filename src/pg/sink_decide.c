@@ -3,16 +3,16 @@
 
 #include "sink_private.h"
 
-static struct rs_reading reading_of(const struct rs_message *m)
+struct rs_reading rs_work_reading(const struct rs_message *m)
 {
     return (struct rs_reading){m->profile ? (uint16_t)rs_profile_identity(m->profile) : 0, rs_iana_short(m->iana)};
 }
 
-static struct rs_view_order order_of(const struct rs_work *work, uint32_t i, const struct rs_report *report)
+struct rs_view_order rs_work_order(const struct rs_work *work, uint32_t i, const struct rs_report *report)
 {
     const struct rs_partition *partition = rs_work_partition(work, i);
     return (struct rs_view_order){
-        .identity = reading_of(&rs_work_message(work, i)->message).identity,
+        .identity = rs_work_reading(&rs_work_message(work, i)->message).identity,
         .at_us = report->order_us,
         .count = (int32_t)report->order_count,
         .published_us = rs_work_message(work, i)->message.published_us,
@@ -45,33 +45,67 @@ static void note_look(struct rs_parcel_state *state, int32_t source, int64_t loo
     view->looked_us = looked_us;
 }
 
-static void add_facts(struct rs_work *work, uint32_t parcel, int32_t source, uint32_t message,
-                      const struct rs_report *report, int32_t rev)
+void rs_work_add_facts(struct rs_work *work, uint32_t parcel, const struct rs_work_ref *ref)
 {
-    if (!work->facts) work->facts = rs_arena_get(work->arena, (work->ref_n + 1) * sizeof *work->facts);
-    work->facts[work->facts_n++] = (struct rs_work_facts){parcel, source, rev, message, &report->facts};
+    if (work->facts_n == work->facts_room) {
+        work->facts_room = work->facts_room ? work->facts_room * 2 : 64;
+        struct rs_work_facts *grown = rs_arena_get(work->arena, work->facts_room * sizeof *grown);
+        if (work->facts_n) memcpy(grown, work->facts, work->facts_n * sizeof *grown);
+        work->facts = grown;
+    }
+    int32_t source = work->source[ref->message - work->from];
+    int32_t rev = rs_track_view(&work->parcel[parcel].state, source)->rev;
+    work->facts[work->facts_n++] = (struct rs_work_facts){parcel, source, rev, ref->message, &ref->report->facts};
 }
 
-void rs_work_decide(struct rs_sink *sink, struct rs_work_parcel *parcel)
+void rs_work_add_link(struct rs_work *work, uint32_t parcel, const struct rs_work_ref *ref, const struct rs_link *link)
 {
-    struct rs_work *work = &sink->work;
+    if (work->link_n == work->link_room) {
+        work->link_room = work->link_room ? work->link_room * 2 : 64;
+        struct rs_work_link *grown = rs_arena_get(work->arena, work->link_room * sizeof *grown);
+        if (work->link_n) memcpy(grown, work->link, work->link_n * sizeof *grown);
+        work->link = grown;
+    }
+    work->link[work->link_n++] = (struct rs_work_link){parcel, work->source[ref->message - work->from], ref->message,
+                                                       link};
+}
+
+/* By all that is known of the parcel, which stands in its state. */
+void rs_work_decide(struct rs_work *work, struct rs_work_parcel *parcel)
+{
+    uint32_t at = (uint32_t)(parcel - work->parcel);
+    parcel->way = RS_WAY_ROWS;
     for (uint32_t r = parcel->ref; r < parcel->ref + parcel->ref_n; r++) {
         const struct rs_work_ref *ref = &work->ref[r];
         if (!ref->report) continue;
         const struct rs_message *m = &rs_work_message(work, ref->message)->message;
         int32_t source = work->source[ref->message - work->from];
-        struct rs_view_order order = order_of(work, ref->message, ref->report);
-        struct rs_track_counts counts = rs_track_report(&parcel->state, sink->arena, ref->report, source, m->source,
-                                                        reading_of(m), ref->message, &order);
+        struct rs_view_order order = rs_work_order(work, ref->message, ref->report);
+        struct rs_track_counts counts = rs_track_report(&parcel->state, work->arena, ref->report, source, m->source,
+                                                        rs_work_reading(m), ref->message, &order);
         note_look(&parcel->state, source, ref->report->looked_us, counts.fresh == 0);
         parcel->sum.reread += counts.reread;
         parcel->sum.withdrawn += counts.withdrawn;
         parcel->sum.reinstated += counts.reinstated;
-        if (counts.facts_changed) {
-            int32_t rev = rs_track_view(&parcel->state, source)->rev;
-            add_facts(work, (uint32_t)(parcel - work->parcel), source, ref->message, ref->report, rev);
-        }
+        if (counts.facts_changed) rs_work_add_facts(work, at, ref);
+        for (uint32_t i = 0; i < ref->report->link_count; i++) rs_work_add_link(work, at, ref, &ref->report->link[i]);
     }
+}
+
+static bool same_stage(const struct rs_work *work, int32_t stored, const struct rs_status *now)
+{
+    const struct rs_status *before = rs_work_status_of(work, stored);
+    return before && (before == now || rs_str_eq(before->stage, now->stage));
+}
+
+void rs_work_weigh(struct rs_work *work, struct rs_work_parcel *parcel)
+{
+    const struct rs_quick *quick = &parcel->quick;
+    if (parcel->way != RS_WAY_QUICK) parcel->head = rs_track_head(&parcel->state);
+    else if (quick->marks & RS_TABLE_HAS_HEAD) parcel->head = &parcel->state.known[quick->head_at];
+    if (!parcel->head || (parcel->exists && same_stage(work, parcel->status, parcel->head->status))) return;
+    parcel->hint = parcel->exists;
+    parcel->status = parcel->head->status->id;
 }
 
 /* ---- rows ------------------------------------------------------------------------- */
@@ -84,9 +118,8 @@ static int by_parcel_and_fp(const void *a, const void *b)
 }
 
 /* The rows of all new events, sorted by key as every writer does. */
-void rs_work_collect(struct rs_sink *sink)
+void rs_work_collect(struct rs_work *work)
 {
-    struct rs_work *work = &sink->work;
     uint32_t n = 0;
     for (uint32_t p = 0; p < work->parcel_n; p++) {
         for (uint32_t i = 0; i < work->parcel[p].state.known_n; i++) n += work->parcel[p].state.known[i].event != NULL;

@@ -1,9 +1,17 @@
-/* Event rows, the safe path: COPY into a temporary table, then one INSERT that
- * gives way to what is there.  It is right whatever other sessions do at the
- * same time, and it stays beside every faster path.
+/* Event rows, by one of two paths (rule D3).
  *
- * A row that PostgreSQL refuses is found by halving the rows under savepoints,
- * so one bad row costs a few dozen small statements and its neighbours nothing.
+ * Straight: memory has proven that the rows are new, so COPY writes them into
+ * the table itself, sorted.  If it was wrong, because another process wrote one
+ * meanwhile, the unique key ends the transaction and the batch goes the other
+ * way.
+ *
+ * Safe: COPY into a temporary table, then one INSERT that gives way to what is
+ * there.  It is right whatever other sessions do at the same time.  A row that
+ * PostgreSQL refuses is found by halving the rows under savepoints, so one bad
+ * row costs a few dozen small statements and its neighbours nothing.
+ *
+ * A batch takes one path with all its rows: two batches that each copied some
+ * and gave way with others could wait for each other in a circle.
  */
 #include <stdio.h>
 
@@ -21,45 +29,48 @@ const char rs_sink_temporary[] = "CREATE TEMPORARY TABLE IF NOT EXISTS batch_eve
 
 static const char copy_rows[] = "COPY pg_temp.batch_events (at, " EVENT_COLUMNS ") FROM STDIN (FORMAT binary)";
 
+static const char copy_straight[] = "COPY rastro.events (" EVENT_COLUMNS ") FROM STDIN (FORMAT binary)";
+
 static const char insert_rows[] =
     "INSERT INTO rastro.events (" EVENT_COLUMNS ") SELECT " EVENT_COLUMNS
     " FROM pg_temp.batch_events WHERE at BETWEEN $1 AND $2 ORDER BY parcel_id, fp ON CONFLICT DO NOTHING";
 
 /* ---- one row -------------------------------------------------------------------- */
 
-static void put_raw(struct rs_sink *sink, const struct rs_batch_message *bm, const struct rs_known *known)
+static void put_raw(struct rs_work *work, const struct rs_batch_message *bm, const struct rs_known *known)
 {
     struct rs_str raw = known->event->raw;
-    if (sink->options.raw == RS_RAW_NONE || !raw.n) {
-        rs_copy_null(&sink->rows);
+    if (work->sink->options.raw == RS_RAW_NONE || !raw.n) {
+        rs_copy_null(&work->rows);
         return;
     }
-    rs_buf_clear(&sink->raw);
-    rs_raw_pack(sink->coder, rs_sink_dictionary_of(sink, bm->message.profile), raw, &sink->raw);
-    rs_copy_bytes(&sink->rows, sink->raw.p, (uint32_t)sink->raw.n);
+    rs_buf_clear(&work->raw);
+    rs_raw_pack(work->coder, rs_sink_dictionary_of(work->sink, bm->message.profile), raw, &work->raw);
+    rs_copy_bytes(&work->rows, work->raw.p, (uint32_t)work->raw.n);
 }
 
-static void put_sha(struct rs_sink *sink, const struct rs_batch_message *bm, bool first)
+static void put_sha(struct rs_work *work, const struct rs_batch_message *bm, bool first)
 {
-    if (!first || sink->options.raw == RS_RAW_NONE) {
-        rs_copy_null(&sink->rows);
+    if (!first || work->sink->options.raw == RS_RAW_NONE) {
+        rs_copy_null(&work->rows);
         return;
     }
     uint8_t sha[RS_SHA256_LEN];
     rs_sha256(bm->value.p, bm->value.n, sha);
-    rs_copy_bytes(&sink->rows, sha, sizeof sha);
+    rs_copy_bytes(&work->rows, sha, sizeof sha);
 }
 
-static void put_row(struct rs_sink *sink, int32_t at, const struct rs_work_event *row)
+/* The temporary table has the row's number in front. */
+static void put_row(struct rs_work *work, int32_t at, const struct rs_work_event *row)
 {
     static const char kinds[] = {'s', 'p', 'r'}, precisions[] = {'d', 'm', 's', 'f'}, bases[] = {'g', 'p', 'r', 'a'};
-    struct rs_buf *out = &sink->rows;
+    struct rs_buf *out = &work->rows;
     const struct rs_known *known = row->known;
     const struct rs_event *e = known->event;
-    const struct rs_batch_message *bm = rs_work_message(&sink->work, known->message);
-    const struct rs_partition *partition = rs_work_partition(&sink->work, known->message);
-    rs_copy_row(out, EVENT_COLUMN_COUNT + 1);
-    rs_copy_int4(out, at);
+    const struct rs_batch_message *bm = rs_work_message(work, known->message);
+    const struct rs_partition *partition = rs_work_partition(work, known->message);
+    rs_copy_row(out, EVENT_COLUMN_COUNT + !work->planned);
+    if (!work->planned) rs_copy_int4(out, at);
     rs_copy_int8(out, row->parcel_id);
     rs_copy_time(out, e->instant_us);
     rs_copy_time(out, bm->message.published_us);
@@ -88,84 +99,91 @@ static void put_row(struct rs_sink *sink, int32_t at, const struct rs_work_event
     rs_copy_text(out, e->place.region);
     rs_copy_text(out, e->place.city);
     rs_copy_text(out, e->place.name);
-    put_raw(sink, bm, known);
-    put_sha(sink, bm, row->first);
+    put_raw(work, bm, known);
+    put_sha(work, bm, row->first);
 }
 
 /* ---- all rows --------------------------------------------------------------------- */
 
-static int insert_range(struct rs_sink *sink, int32_t from, int32_t to, struct rs_diag *diag)
+static int insert_range(struct rs_work *work, int32_t from, int32_t to, struct rs_diag *diag)
 {
     struct rs_pg_rows *rows;
-    rs_pg_int4(&sink->params, from);
-    rs_pg_int4(&sink->params, to);
-    int err = rs_pg_run(sink->pg, insert_rows, &sink->params, &rows, diag);
-    if (!err) sink->work.counts.fresh += (uint64_t)rs_pg_affected(rows);
+    rs_pg_int4(&work->params, from);
+    rs_pg_int4(&work->params, to);
+    int err = rs_pg_run(work->pg, insert_rows, &work->params, &rows, diag);
+    if (!err) work->counts.fresh += (uint64_t)rs_pg_affected(rows);
     return err;
 }
 
 /* The same under a savepoint, so that a refusal leaves the transaction usable. */
-static int try_range(struct rs_sink *sink, int32_t from, int32_t to, struct rs_diag *diag)
+static int try_range(struct rs_work *work, int32_t from, int32_t to, struct rs_diag *diag)
 {
-    int err = rs_pg_script(sink->pg, "SAVEPOINT rows", diag);
-    if (!err) err = insert_range(sink, from, to, diag);
-    if (!err) return rs_pg_script(sink->pg, "RELEASE SAVEPOINT rows", diag);
+    int err = rs_pg_script(work->pg, "SAVEPOINT rows", diag);
+    if (!err) err = insert_range(work, from, to, diag);
+    if (!err) return rs_pg_script(work->pg, "RELEASE SAVEPOINT rows", diag);
     if (err != RS_E_DATA) return err;
     struct rs_diag ignored;
-    int undo = rs_pg_script(sink->pg, "ROLLBACK TO SAVEPOINT rows", &ignored);
+    int undo = rs_pg_script(work->pg, "ROLLBACK TO SAVEPOINT rows", &ignored);
     return undo ? undo : err;
 }
 
-static void reject_row(struct rs_sink *sink, int32_t at)
+static void reject_row(struct rs_work *work, int32_t at)
 {
-    struct rs_work *work = &sink->work;
     struct rs_work_event *row = &work->event[at];
     char reason[400];
-    snprintf(reason, sizeof reason, "refused by PostgreSQL: %s (%s)", rs_pg_message(sink->pg),
-             rs_pg_sqlstate(sink->pg));
+    snprintf(reason, sizeof reason, "refused by PostgreSQL: %s (%s)", rs_pg_message(work->pg),
+             rs_pg_sqlstate(work->pg));
     row->refused = true;
     if (!work->refused++) work->first_refused = row->known->message;
-    rs_work_reject(sink, row->parcel_id, row->known->source, row->known->message,
+    rs_work_reject(work, row->parcel_id, row->known->source, row->known->message,
                    rs_arena_str(work->arena, rs_str_of(reason)), RS_LIT("$"), row->known->event->raw);
 }
 
 /* Depth is the logarithm of the batch's size. */
-static int insert_halving(struct rs_sink *sink, int32_t from, int32_t to, struct rs_diag *diag)
+static int insert_halving(struct rs_work *work, int32_t from, int32_t to, struct rs_diag *diag)
 {
-    int err = try_range(sink, from, to, diag);
+    int err = try_range(work, from, to, diag);
     if (err != RS_E_DATA) return err;
     if (from == to) {
-        reject_row(sink, from);
+        reject_row(work, from);
         return RS_OK;
     }
     int32_t middle = from + (to - from) / 2;
-    err = insert_halving(sink, from, middle, diag);
-    return err ? err : insert_halving(sink, middle + 1, to, diag);
+    err = insert_halving(work, from, middle, diag);
+    return err ? err : insert_halving(work, middle + 1, to, diag);
 }
 
-static void encode_rows(struct rs_sink *sink)
+void rs_work_encode(struct rs_work *work)
 {
-    rs_buf_clear(&sink->rows);
-    rs_copy_begin(&sink->rows);
-    for (uint32_t i = 0; i < sink->work.event_n; i++) {
-        if (!sink->work.event[i].refused) put_row(sink, (int32_t)i, &sink->work.event[i]);
+    rs_buf_clear(&work->rows);
+    rs_copy_begin(&work->rows);
+    for (uint32_t i = 0; i < work->event_n; i++) {
+        if (!work->event[i].refused) put_row(work, (int32_t)i, &work->event[i]);
     }
-    rs_copy_end(&sink->rows);
+    rs_copy_end(&work->rows);
 }
 
-int rs_work_events(struct rs_sink *sink, struct rs_diag *diag)
+static int write_straight(struct rs_work *work, struct rs_diag *diag)
 {
-    struct rs_work *work = &sink->work;
+    int64_t written = 0;
+    int err = rs_pg_copy(work->pg, copy_straight, &work->rows, &written, diag);
+    work->counts.fresh += (uint64_t)written;
+    return err;
+}
+
+int rs_work_events(struct rs_work *work, struct rs_diag *diag)
+{
     if (!work->event_n) return RS_OK;
-    encode_rows(sink);
-    int err = rs_pg_copy(sink->pg, copy_rows, &sink->rows, NULL, diag);
+    if (work->planned) return write_straight(work, diag);
+    rs_work_encode(work);
+    int err = rs_pg_copy(work->pg, copy_rows, &work->rows, NULL, diag);
     if (err) return err;
     int32_t last = (int32_t)work->event_n - 1;
     /* The first try has no savepoint of its own: it nearly always succeeds. */
-    err = rs_pg_script(sink->pg, "SAVEPOINT all_rows", diag);
-    if (!err) err = insert_range(sink, 0, last, diag);
+    err = rs_pg_script(work->pg, "SAVEPOINT all_rows", diag);
+    if (!err) err = insert_range(work, 0, last, diag);
     if (err != RS_E_DATA) return err;
     struct rs_diag ignored;
-    err = rs_pg_script(sink->pg, "ROLLBACK TO SAVEPOINT all_rows", &ignored);
-    return err ? err : insert_halving(sink, 0, last, diag);
+    err = rs_pg_script(work->pg, "ROLLBACK TO SAVEPOINT all_rows", &ignored);
+    return err ? err : insert_halving(work, 0, last, diag);
 }

@@ -23,16 +23,34 @@ static void remember(struct rs_ids *ids, struct rs_str name, uint32_t id)
     rs_strmap_add(&ids->map, rs_arena_str(ids->arena, name), id);
 }
 
-/* Looks first, because a conflicting insert would burn a number. */
-int rs_sink_source_id(struct rs_sink *sink, struct rs_str name, int32_t *ret, struct rs_diag *diag)
+const struct rs_work_source *rs_sink_source_of(const struct rs_sink *sink, int32_t source)
 {
+    static const struct rs_work_source unread;
+    return source > 0 && (uint32_t)source < sink->source_room ? &sink->source_of[source] : &unread;
+}
+
+static void note_source(struct rs_sink *sink, const struct rs_message *m, uint32_t source)
+{
+    if (source >= sink->source_room) {
+        uint32_t room = source * 2 + 16;
+        sink->source_of = rs_realloc(sink->source_of, room * sizeof *sink->source_of);
+        memset(sink->source_of + sink->source_room, 0, (room - sink->source_room) * sizeof *sink->source_of);
+        sink->source_room = room;
+    }
+    sink->source_of[source] = (struct rs_work_source){m->profile, rs_work_reading(m)};
+}
+
+/* Looks first, because a conflicting insert would burn a number. */
+int rs_sink_source_id(struct rs_sink *sink, const struct rs_message *m, int32_t *ret, struct rs_diag *diag)
+{
+    struct rs_str name = m->source;
     static const char find[] = "SELECT source FROM rastro.sources WHERE name = $1";
     static const char add[] = "INSERT INTO rastro.sources (name) VALUES ($1) ON CONFLICT DO NOTHING";
     uint32_t known = rs_strmap_get(&sink->sources.map, name);
     struct rs_pg_rows *rows;
     for (int tries = 0; known == RS_STRMAP_NONE; tries++) {
         rs_pg_text(&sink->params, name);
-        int err = rs_pg_run(sink->pg, find, &sink->params, &rows, diag);
+        int err = rs_pg_run(sink->asking, find, &sink->params, &rows, diag);
         if (err) return err;
         if (rs_pg_count(rows)) {
             known = (uint32_t)rs_pg_get_int(rows, 0, 0);
@@ -41,9 +59,10 @@ int rs_sink_source_id(struct rs_sink *sink, struct rs_str name, int32_t *ret, st
         }
         if (tries) return rs_fail(diag, RS_E_BUG, "source \"%.*s\" has no number", RS_FMT(name));
         rs_pg_text(&sink->params, name);
-        err = rs_pg_run(sink->pg, add, &sink->params, NULL, diag);
+        err = rs_pg_run(sink->asking, add, &sink->params, NULL, diag);
         if (err) return err;
     }
+    note_source(sink, m, known);
     *ret = (int32_t)known;
     return RS_OK;
 }
@@ -57,7 +76,7 @@ int rs_sink_topic_id(struct rs_sink *sink, struct rs_str name, int32_t *ret, str
     for (int tries = 0; known == RS_STRMAP_NONE; tries++) {
         rs_pg_text(&sink->params, sink->options.cluster);
         rs_pg_text(&sink->params, name);
-        int err = rs_pg_run(sink->pg, find, &sink->params, &rows, diag);
+        int err = rs_pg_run(sink->asking, find, &sink->params, &rows, diag);
         if (err) return err;
         if (rs_pg_count(rows)) {
             known = (uint32_t)rs_pg_get_int(rows, 0, 0);
@@ -67,7 +86,7 @@ int rs_sink_topic_id(struct rs_sink *sink, struct rs_str name, int32_t *ret, str
         if (tries) return rs_fail(diag, RS_E_BUG, "topic \"%.*s\" has no number", RS_FMT(name));
         rs_pg_text(&sink->params, sink->options.cluster);
         rs_pg_text(&sink->params, name);
-        err = rs_pg_run(sink->pg, add, &sink->params, NULL, diag);
+        err = rs_pg_run(sink->asking, add, &sink->params, NULL, diag);
         if (err) return err;
     }
     *ret = (int32_t)known;
@@ -89,10 +108,10 @@ int rs_sink_dictionary(struct rs_sink *sink, const struct rs_profile *profile, s
     struct rs_pg_rows *rows;
     rs_pg_uuid(&sink->params, key);
     rs_pg_bytea(&sink->params, example);
-    int err = rs_pg_run(sink->pg, add, &sink->params, NULL, diag);
+    int err = rs_pg_run(sink->asking, add, &sink->params, NULL, diag);
     if (err) return err;
     rs_pg_uuid(&sink->params, key);
-    err = rs_pg_run(sink->pg, find, &sink->params, &rows, diag);
+    err = rs_pg_run(sink->asking, find, &sink->params, &rows, diag);
     if (err) return err;
     if (!rs_pg_count(rows)) return rs_fail(diag, RS_E_BUG, "dictionary of %.*s is not there", RS_FMT(source));
     sink->dictionary[sink->dictionary_n] = (struct rs_raw_dictionary){(uint32_t)rs_pg_get_int(rows, 0, 0), example};
@@ -113,7 +132,7 @@ int rs_sink_take_id(struct rs_sink *sink, int64_t *ret, struct rs_diag *diag)
     static const char take[] = "SELECT rastro.take_parcel_block()";
     if (sink->next_id == sink->last_id) {
         struct rs_pg_rows *rows;
-        int err = rs_pg_run(sink->pg, take, NULL, &rows, diag);
+        int err = rs_pg_run(sink->asking, take, NULL, &rows, diag);
         if (err) return err;
         sink->next_id = rs_pg_get_int(rows, 0, 0);
         sink->last_id = sink->next_id + RS_ID_BLOCK;

@@ -10,9 +10,14 @@ struct pair {
     int32_t source;
 };
 
-static bool needs_view(const struct rs_work_ref *ref)
+/* A source that tells histories has a view that others decide by, also where
+ * this message only adds to it. */
+static bool needs_view(const struct rs_work *work, const struct rs_work_ref *ref)
 {
-    return ref->report && ((ref->report->snapshot && ref->report->event_count) || ref->report->facts.any);
+    const struct rs_report *report = ref->report;
+    const struct rs_profile *profile = rs_work_message(work, ref->message)->message.profile;
+    if (!report) return false;
+    return report->facts.any || (report->event_count && profile && rs_profile_tells_histories(profile));
 }
 
 static uint32_t collect_pairs(struct rs_work *work, struct pair *ret)
@@ -23,7 +28,7 @@ static uint32_t collect_pairs(struct rs_work *work, struct pair *ret)
         if (!parcel->exists) continue;
         uint32_t first = n;
         for (uint32_t r = parcel->ref; r < parcel->ref + parcel->ref_n; r++) {
-            if (!needs_view(&work->ref[r])) continue;
+            if (!needs_view(work, &work->ref[r])) continue;
             int32_t source = work->source[work->ref[r].message - work->from];
             uint32_t k = first;
             while (k < n && ret[k].source != source) k++;
@@ -33,25 +38,25 @@ static uint32_t collect_pairs(struct rs_work *work, struct pair *ret)
     return n;
 }
 
-static void put_pairs(struct rs_sink *sink, const struct pair *pair, uint32_t n)
+static void put_pairs(struct rs_work *work, const struct pair *pair, uint32_t n)
 {
-    rs_pg_array_open(&sink->params, RS_PG_INT8);
-    for (uint32_t i = 0; i < n; i++) rs_pg_array_int8(&sink->params, sink->work.parcel[pair[i].parcel].id);
-    rs_pg_array_close(&sink->params);
-    rs_pg_array_open(&sink->params, RS_PG_INT2);
-    for (uint32_t i = 0; i < n; i++) rs_pg_array_int2(&sink->params, (int16_t)pair[i].source);
-    rs_pg_array_close(&sink->params);
-    rs_pg_array_open(&sink->params, RS_PG_INT4);
-    for (uint32_t i = 0; i < n; i++) rs_pg_array_int4(&sink->params, (int32_t)pair[i].parcel);
-    rs_pg_array_close(&sink->params);
+    rs_pg_array_open(&work->params, RS_PG_INT8);
+    for (uint32_t i = 0; i < n; i++) rs_pg_array_int8(&work->params, work->parcel[pair[i].parcel].id);
+    rs_pg_array_close(&work->params);
+    rs_pg_array_open(&work->params, RS_PG_INT2);
+    for (uint32_t i = 0; i < n; i++) rs_pg_array_int2(&work->params, (int16_t)pair[i].source);
+    rs_pg_array_close(&work->params);
+    rs_pg_array_open(&work->params, RS_PG_INT4);
+    for (uint32_t i = 0; i < n; i++) rs_pg_array_int4(&work->params, (int32_t)pair[i].parcel);
+    rs_pg_array_close(&work->params);
 }
 
-static void read_view(struct rs_sink *sink, const struct rs_pg_rows *rows, int r)
+static void read_view(struct rs_work *work, const struct rs_pg_rows *rows, int r)
 {
-    struct rs_work_parcel *parcel = &sink->work.parcel[rs_pg_get_int(rows, r, 0)];
+    struct rs_work_parcel *parcel = &work->parcel[rs_pg_get_int(rows, r, 0)];
     int32_t source = (int32_t)rs_pg_get_int(rows, r, 1);
     struct rs_view *view = rs_track_view(&parcel->state, source);
-    if (!view) view = rs_track_add_view(&parcel->state, sink->arena);
+    if (!view) view = rs_track_add_view(&parcel->state, work->arena);
     *view = (struct rs_view){
         .source = source,
         .order =
@@ -65,6 +70,7 @@ static void read_view(struct rs_sink *sink, const struct rs_pg_rows *rows, int r
                 .identity = (int32_t)rs_pg_get_int(rows, r, 11),
             },
         .rev = (int32_t)rs_pg_get_int(rows, r, 8),
+        .version = (uint32_t)rs_pg_get_int(rows, r, 12),
         .looked_us = rs_pg_get_time(rows, r, 9),
         .has_facts = !rs_pg_is_null(rows, r, 10),
         .facts = rs_pg_get_key(rows, r, 10),
@@ -74,23 +80,23 @@ static void read_view(struct rs_sink *sink, const struct rs_pg_rows *rows, int r
 
 #define VIEW_COLUMNS                                                                \
     "w.at, v.source, v.order_at, v.order_count, v.order_published, v.order_topic, " \
-    "v.order_partition, v.order_offset, v.rev, v.looked_at, v.facts_key, v.order_identity "
+    "v.order_partition, v.order_offset, v.rev, v.looked_at, v.facts_key, v.order_identity, v.version "
 
-static int lock_pairs(struct rs_sink *sink, const struct pair *pair, uint32_t n, int *ret_found, struct rs_diag *diag)
+static int lock_pairs(struct rs_work *work, const struct pair *pair, uint32_t n, int *ret_found, struct rs_diag *diag)
 {
     static const char lock[] =
         "SELECT " VIEW_COLUMNS "FROM unnest($1::bigint[], $2::smallint[], $3::int[]) w (parcel_id, source, at) "
         "JOIN rastro.source_views v USING (parcel_id, source) ORDER BY v.parcel_id, v.source FOR UPDATE OF v";
-    put_pairs(sink, pair, n);
+    put_pairs(work, pair, n);
     struct rs_pg_rows *rows;
-    int err = rs_pg_run(sink->pg, lock, &sink->params, &rows, diag);
+    int err = rs_pg_run(work->pg, lock, &work->params, &rows, diag);
     if (err) return err;
-    for (int r = 0; r < rs_pg_count(rows); r++) read_view(sink, rows, r);
+    for (int r = 0; r < rs_pg_count(rows); r++) read_view(work, rows, r);
     *ret_found = rs_pg_count(rows);
     return RS_OK;
 }
 
-static int add_missing(struct rs_sink *sink, struct pair *pair, uint32_t n, uint32_t *ret_missing, struct rs_diag *diag)
+static int add_missing(struct rs_work *work, struct pair *pair, uint32_t n, uint32_t *ret_missing, struct rs_diag *diag)
 {
     static const char add[] =
         "INSERT INTO rastro.source_views (parcel_id, source, rev, order_at, order_count, order_published, "
@@ -100,141 +106,115 @@ static int add_missing(struct rs_sink *sink, struct pair *pair, uint32_t n, uint
         "ORDER BY 1, 2 ON CONFLICT DO NOTHING";
     uint32_t missing = 0;
     for (uint32_t i = 0; i < n; i++) {
-        const struct rs_view *view = rs_track_view(&sink->work.parcel[pair[i].parcel].state, pair[i].source);
+        const struct rs_view *view = rs_track_view(&work->parcel[pair[i].parcel].state, pair[i].source);
         if (!view || !view->stored) pair[missing++] = pair[i];
     }
     *ret_missing = missing;
     if (!missing) return RS_OK;
-    put_pairs(sink, pair, missing);
-    return rs_pg_run(sink->pg, add, &sink->params, NULL, diag);
+    put_pairs(work, pair, missing);
+    return rs_pg_run(work->pg, add, &work->params, NULL, diag);
 }
 
 /* Locks the views that decide, in the order of their keys, making those that
  * are not there; who made one meanwhile has committed by the time that our
  * insert gives way, so the second look finds it. */
-static int lock_deciding(struct rs_sink *sink, struct rs_diag *diag)
+static int lock_deciding(struct rs_work *work, struct rs_diag *diag)
 {
-    struct rs_work *work = &sink->work;
     struct pair *pair = rs_arena_get(work->arena, (work->ref_n + 1) * sizeof *pair);
     uint32_t n = collect_pairs(work, pair);
     if (!n) return RS_OK;
     int found;
-    int err = lock_pairs(sink, pair, n, &found, diag);
+    int err = lock_pairs(work, pair, n, &found, diag);
     if (err || found == (int)n) return err;
     uint32_t missing;
-    err = add_missing(sink, pair, n, &missing, diag);
-    if (!err) err = lock_pairs(sink, pair, missing, &found, diag);
+    err = add_missing(work, pair, n, &missing, diag);
+    if (!err) err = lock_pairs(work, pair, missing, &found, diag);
     if (!err && found != (int)missing) err = rs_fail(diag, RS_E_CONFLICT, "a source's view went away");
     return err;
 }
 
-/* The other views of the parcels: when their sources last looked. */
-static int load_rest(struct rs_sink *sink, struct rs_diag *diag)
+/* Decided by their rows, and these are not read yet. */
+static bool is_wanted(const struct rs_work_parcel *parcel)
+{
+    return parcel->exists && parcel->way == RS_WAY_OPEN;
+}
+
+static void put_wanted(struct rs_work *work)
+{
+    rs_pg_array_open(&work->params, RS_PG_INT8);
+    for (uint32_t i = 0; i < work->parcel_n; i++) {
+        if (is_wanted(&work->parcel[i])) rs_pg_array_int8(&work->params, work->parcel[i].id);
+    }
+    rs_pg_array_close(&work->params);
+    rs_pg_array_open(&work->params, RS_PG_INT4);
+    for (uint32_t i = 0; i < work->parcel_n; i++) {
+        if (is_wanted(&work->parcel[i])) rs_pg_array_int4(&work->params, (int32_t)i);
+    }
+    rs_pg_array_close(&work->params);
+}
+
+/* Views that are not locked. */
+int rs_work_load_views(struct rs_work *work, struct rs_diag *diag)
 {
     static const char load[] = "SELECT " VIEW_COLUMNS "FROM unnest($1::bigint[], $2::int[]) w (parcel_id, at) "
                                "JOIN rastro.source_views v USING (parcel_id)";
-    struct rs_work *work = &sink->work;
-    rs_pg_array_open(&sink->params, RS_PG_INT8);
-    for (uint32_t i = 0; i < work->parcel_n; i++) {
-        if (work->parcel[i].exists) rs_pg_array_int8(&sink->params, work->parcel[i].id);
-    }
-    rs_pg_array_close(&sink->params);
-    rs_pg_array_open(&sink->params, RS_PG_INT4);
-    for (uint32_t i = 0; i < work->parcel_n; i++) {
-        if (work->parcel[i].exists) rs_pg_array_int4(&sink->params, (int32_t)i);
-    }
-    rs_pg_array_close(&sink->params);
+    put_wanted(work);
     struct rs_pg_rows *rows;
-    int err = rs_pg_run(sink->pg, load, &sink->params, &rows, diag);
+    int err = rs_pg_run(work->pg, load, &work->params, &rows, diag);
     for (int r = 0; !err && r < rs_pg_count(rows); r++) {
         struct rs_work_parcel *parcel = &work->parcel[rs_pg_get_int(rows, r, 0)];
-        if (!rs_track_view(&parcel->state, (int32_t)rs_pg_get_int(rows, r, 1))) read_view(sink, rows, r);
+        if (!rs_track_view(&parcel->state, (int32_t)rs_pg_get_int(rows, r, 1))) read_view(work, rows, r);
     }
     return err;
 }
 
-int rs_work_lock_views(struct rs_sink *sink, struct rs_diag *diag)
+int rs_work_lock_views(struct rs_work *work, struct rs_diag *diag)
 {
-    int err = lock_deciding(sink, diag);
-    return err ? err : load_rest(sink, diag);
+    int err = lock_deciding(work, diag);
+    return err ? err : rs_work_load_views(work, diag);
 }
 
 /* ---- events ------------------------------------------------------------------------- */
-
-static bool has_events(const struct rs_work *work, const struct rs_work_parcel *parcel)
-{
-    for (uint32_t r = parcel->ref; r < parcel->ref + parcel->ref_n; r++) {
-        if (work->ref[r].report && work->ref[r].report->event_count) return true;
-    }
-    return false;
-}
-
-static const struct rs_status *status_of(const struct rs_catalog *catalog, int64_t id)
-{
-    for (uint32_t i = 0; i < catalog->status_count; i++) {
-        if (catalog->status[i].id == id) return &catalog->status[i];
-    }
-    return NULL; /* written by a newer release */
-}
 
 static enum rs_change change_of(char letter)
 {
     return letter == 's' ? RS_CHANGE_SUPERSEDED : letter == 'w' ? RS_CHANGE_WITHDRAWN : RS_CHANGE_BACK;
 }
 
-static void put_wanted(struct rs_sink *sink)
+static void read_known(struct rs_work *work, const struct rs_pg_rows *rows, int r)
 {
-    struct rs_work *work = &sink->work;
-    rs_pg_array_open(&sink->params, RS_PG_INT8);
-    for (uint32_t i = 0; i < work->parcel_n; i++) {
-        if (work->parcel[i].exists && has_events(work, &work->parcel[i])) {
-            rs_pg_array_int8(&sink->params, work->parcel[i].id);
-        }
-    }
-    rs_pg_array_close(&sink->params);
-    rs_pg_array_open(&sink->params, RS_PG_INT4);
-    for (uint32_t i = 0; i < work->parcel_n; i++) {
-        if (work->parcel[i].exists && has_events(work, &work->parcel[i])) {
-            rs_pg_array_int4(&sink->params, (int32_t)i);
-        }
-    }
-    rs_pg_array_close(&sink->params);
-}
-
-static void read_known(struct rs_sink *sink, const struct rs_pg_rows *rows, int r)
-{
-    struct rs_work_parcel *parcel = &sink->work.parcel[rs_pg_get_int(rows, r, 0)];
-    struct rs_known *known = rs_track_add_known(&parcel->state, sink->arena);
+    struct rs_work_parcel *parcel = &work->parcel[rs_pg_get_int(rows, r, 0)];
+    struct rs_known *known = rs_track_add_known(&parcel->state, work->arena);
     char kind = (char)rs_pg_get_int(rows, r, 10);
     *known = (struct rs_known){
         .fp = rs_pg_get_key(rows, r, 1),
         .said = rs_pg_get_key(rows, r, 2),
         .instant_us = rs_pg_get_time(rows, r, 3),
         .sequence = rs_pg_is_null(rows, r, 4) ? 0 : rs_pg_get_int(rows, r, 4),
-        .status = status_of(sink->options.catalog, rs_pg_get_int(rows, r, 5)),
+        .status = rs_work_status_of(work, rs_pg_get_int(rows, r, 5)),
         .reading = {(uint16_t)rs_pg_get_int(rows, r, 6), (uint16_t)rs_pg_get_int(rows, r, 7)},
         .source = (int32_t)rs_pg_get_int(rows, r, 8),
         .marks = (uint16_t)rs_pg_get_int(rows, r, 9),
         .kind = kind == 'p'   ? RS_EVENT_PLANNED
                 : kind == 'r' ? RS_EVENT_REPORTED
                               : RS_EVENT_SCAN,
-        .source_name = rs_arena_str(sink->arena, rs_pg_get_str(rows, r, 11)),
+        .source_name = rs_arena_str(work->arena, rs_pg_get_str(rows, r, 11)),
         .published_us = rs_pg_get_time(rows, r, 12),
     };
 }
 
-static int load_known(struct rs_sink *sink, uint32_t *ret_count, struct rs_diag *diag)
+static int load_known(struct rs_work *work, uint32_t *ret_count, struct rs_diag *diag)
 {
     static const char load[] =
         "SELECT w.at, e.fp, e.said, e.instant, e.sequence, e.status, e.identity, e.iana, e.source, e.marks, e.kind, s.name, "
         "e.published_at "
         "FROM unnest($1::bigint[], $2::int[]) w (parcel_id, at) JOIN rastro.events e USING (parcel_id) "
         "JOIN rastro.sources s USING (source)";
-    put_wanted(sink);
+    put_wanted(work);
     struct rs_pg_rows *rows;
-    int err = rs_pg_run(sink->pg, load, &sink->params, &rows, diag);
+    int err = rs_pg_run(work->pg, load, &work->params, &rows, diag);
     if (err) return err;
-    for (int r = 0; r < rs_pg_count(rows); r++) read_known(sink, rows, r);
+    for (int r = 0; r < rs_pg_count(rows); r++) read_known(work, rows, r);
     *ret_count = (uint32_t)rs_pg_count(rows);
     return RS_OK;
 }
@@ -248,17 +228,17 @@ static struct rs_known *find_known(struct rs_work_parcel *parcel, struct rs_key 
 }
 
 /* Few events are ever withdrawn, so their log is read apart. */
-static int load_changes(struct rs_sink *sink, struct rs_diag *diag)
+static int load_changes(struct rs_work *work, struct rs_diag *diag)
 {
     static const char load[] =
         "SELECT DISTINCT ON (w.at, c.fp) w.at, c.fp, c.change, c.by_fp "
         "FROM unnest($1::bigint[], $2::int[]) w (parcel_id, at) JOIN rastro.event_changes c USING (parcel_id) "
         "ORDER BY w.at, c.fp, c.rev DESC";
-    put_wanted(sink);
+    put_wanted(work);
     struct rs_pg_rows *rows;
-    int err = rs_pg_run(sink->pg, load, &sink->params, &rows, diag);
+    int err = rs_pg_run(work->pg, load, &work->params, &rows, diag);
     for (int r = 0; !err && r < rs_pg_count(rows); r++) {
-        struct rs_work_parcel *parcel = &sink->work.parcel[rs_pg_get_int(rows, r, 0)];
+        struct rs_work_parcel *parcel = &work->parcel[rs_pg_get_int(rows, r, 0)];
         struct rs_known *known = find_known(parcel, rs_pg_get_key(rows, r, 1));
         if (!known) continue;
         known->state = change_of((char)rs_pg_get_int(rows, r, 2));
@@ -267,9 +247,9 @@ static int load_changes(struct rs_sink *sink, struct rs_diag *diag)
     return err;
 }
 
-int rs_work_load_events(struct rs_sink *sink, struct rs_diag *diag)
+int rs_work_load_events(struct rs_work *work, struct rs_diag *diag)
 {
     uint32_t n = 0;
-    int err = load_known(sink, &n, diag);
-    return err || !n ? err : load_changes(sink, diag);
+    int err = load_known(work, &n, diag);
+    return err || !n ? err : load_changes(work, diag);
 }

@@ -2,6 +2,8 @@
 #ifndef RASTRO_PG_SINK_PRIVATE_H
 #define RASTRO_PG_SINK_PRIVATE_H
 
+#include "rastro/mailbox.h"
+#include "rastro/quick.h"
 #include "rastro/raw.h"
 #include "rastro/sink.h"
 #include "rastro/strmap.h"
@@ -9,17 +11,30 @@
 
 #define RS_ID_BLOCK 1024
 
+/* How a parcel's part of the batch was decided. */
+enum rs_work_way {
+    RS_WAY_OPEN,  /* not yet */
+    RS_WAY_QUICK, /* from the parcel table, or because nobody knows the parcel */
+    RS_WAY_ROWS,  /* from its rows */
+};
+
 /* A parcel of the batch. */
 struct rs_work_parcel {
     struct rs_parcel_key key;
+    struct rs_table_key name; /* the key's hash under the table's secret */
     enum rs_s10 s10;
+    enum rs_work_way way;
     int64_t id;
-    bool exists;         /* its row was there before this batch */
-    bool added;          /* its row was inserted by this transaction */
-    int32_t status;      /* stored hint, or -1 */
-    uint32_t ref, ref_n; /* its references, in the messages' order */
-    struct rs_parcel_state state;
-    struct rs_track_counts sum; /* over its reports */
+    bool exists;                 /* its row was there before this batch */
+    bool added;                  /* its row is inserted by this transaction */
+    int32_t status;              /* the row's hint, or -1; once decided as it will be */
+    bool hint;                   /* the hint of a row that was there must change */
+    const struct rs_known *head; /* newest event, if it is new or all are at hand */
+    uint32_t ref, ref_n;         /* its references, in the messages' order */
+    struct rs_quick quick;
+    struct rs_table_ref base;     /* what the table had before the rows were read */
+    struct rs_parcel_state state; /* by ROWS: all that is known; by QUICK: what is new */
+    struct rs_track_counts sum;   /* over its reports */
 };
 
 /* A report or an order that speaks of a parcel. */
@@ -28,6 +43,15 @@ struct rs_work_ref {
     enum rs_s10 s10;
     uint32_t message;
     const struct rs_report *report; /* NULL: a shipment */
+    uint32_t parcel;                /* index in the work's parcels */
+};
+
+/* A link that the parcel may not have yet. */
+struct rs_work_link {
+    uint32_t parcel;
+    int32_t source;
+    uint32_t message;
+    const struct rs_link *link;
 };
 
 /* Facts that changed. */
@@ -64,9 +88,17 @@ struct rs_work_reject {
     int64_t count;
 };
 
-/* Everything of one attempt; lives in `arena`, which is reset before each. */
+/* A batch on its way: how it is decided and what is written.  It belongs to the
+ * sink's thread, except while it is handed to the runner. */
 struct rs_work {
+    struct rs_sink *sink;
+    struct rs_pg *pg; /* of the statements: the sink's asking session, then its writing one */
     struct rs_arena *arena;
+    struct rs_pg_params params;
+    struct rs_buf rows, raw;
+    struct rs_raw_coder *coder;
+
+    /* of one attempt, in `arena`; rs_work_open starts it */
     struct rs_batch *batch;
     uint32_t from, to; /* the messages of this transaction */
     int32_t *source;   /* number of each message's source, by index - from */
@@ -74,10 +106,16 @@ struct rs_work {
     uint32_t ref_n;
     struct rs_work_parcel *parcel;
     uint32_t parcel_n;
+    uint32_t *by_name; /* open addressing over parcels: index + 1, or 0 */
+    uint32_t by_name_mask;
+    uint32_t *fresh; /* parcels without a row, in the order of their key */
+    uint32_t fresh_n;
     struct rs_work_event *event;
     uint32_t event_n;
     struct rs_work_facts *facts;
-    uint32_t facts_n;
+    uint32_t facts_n, facts_room;
+    struct rs_work_link *link;
+    uint32_t link_n, link_room;
     struct rs_work_wording *wording;
     uint32_t wording_n;
     struct rs_work_reject *reject;
@@ -85,6 +123,10 @@ struct rs_work {
     uint32_t refused;       /* events that PostgreSQL refused */
     uint32_t first_refused; /* the message of one of them */
     bool refused_too_many;
+    bool planned;    /* from memory: written straight in, and proven by keys and versions */
+    bool committing; /* COMMIT was sent, or about to be */
+    int64_t epoch;   /* as the transaction read it */
+    struct rs_key proof;
     struct rs_sink_counts counts;
 };
 
@@ -94,24 +136,42 @@ struct rs_ids {
     struct rs_arena *arena;
 };
 
+/* What is known of a source: as whom we read it. */
+struct rs_work_source {
+    const struct rs_profile *profile; /* NULL: this process does not read it */
+    struct rs_reading reading;
+};
+
 struct rs_sink {
     struct rs_sink_options options;
-    struct rs_pg *pg;
-    struct rs_pg_params params;
-    struct rs_arena *arena; /* of the attempt */
-    struct rs_work work;
+    struct rs_pg *pg;           /* writes: one transaction at a time */
+    struct rs_pg *asking;       /* reads for the next batch while one is written; numbers and blocks */
+    struct rs_pg_params params; /* of whatever is no part of a batch */
+    struct rs_work safe;        /* of rs_sink_apply */
+    struct rs_work *tried;      /* the last transaction's, or NULL */
     struct rs_ids sources, topics;
+    struct rs_work_source *source_of; /* by the source's number */
+    uint32_t source_room;
     struct rs_strmap dictionary_by_source; /* -> index */
     struct rs_raw_dictionary dictionary[64];
     uint32_t dictionary_n;
-    struct rs_raw_coder *coder;
-    struct rs_buf rows, raw;
     int64_t next_id, last_id; /* of the current block */
 
     /* whose history this is, rule D2 */
     bool proved;
     struct rs_key proof;
     int64_t system_id, timeline;
+    uint32_t generation; /* of the table, that belongs to this history */
+    int64_t epoch;       /* highest that was seen */
+
+    /* sink_plan.c */
+    struct rs_table_thread *table;
+    struct rs_work plan[2];
+    struct rs_work *under_way, *next; /* of `plan`, or NULL */
+    struct rs_runner *runner;
+    uint32_t missed, found; /* parcels that memory did not have, and those that had a row; decaying */
+    uint32_t distrust;      /* how many batches take the safe path for a failed plan; doubles */
+    uint32_t safe_for;      /* of those, how many are left */
 
     struct rs_partitions {
         struct rs_partition **list;
@@ -138,38 +198,92 @@ int rs_sink_find_lost(struct rs_sink *sink, const struct rs_batch *batch, uint32
 int rs_sink_end_hung(struct rs_sink *sink, struct rs_diag *diag);
 
 /* ---- sink_ids.c: numbers, blocks, dictionaries; each outside of a batch's transaction */
-int rs_sink_source_id(struct rs_sink *sink, struct rs_str name, int32_t *ret, struct rs_diag *diag);
+int rs_sink_source_id(struct rs_sink *sink, const struct rs_message *m, int32_t *ret, struct rs_diag *diag);
 int rs_sink_topic_id(struct rs_sink *sink, struct rs_str name, int32_t *ret, struct rs_diag *diag);
 int rs_sink_dictionary(struct rs_sink *sink, const struct rs_profile *profile, struct rs_diag *diag);
 const struct rs_raw_dictionary *rs_sink_dictionary_of(const struct rs_sink *sink, const struct rs_profile *profile);
+const struct rs_work_source *rs_sink_source_of(const struct rs_sink *sink, int32_t source);
 int rs_sink_take_id(struct rs_sink *sink, int64_t *ret, struct rs_diag *diag);
 void rs_sink_forget_ids(struct rs_sink *sink);
 
-/* ---- sink_parcels.c: which parcels, their rows and what is known of them */
-int rs_work_gather(struct rs_sink *sink, struct rs_diag *diag);
-int rs_work_find_parcels(struct rs_sink *sink, struct rs_diag *diag);
-int rs_work_parcels(struct rs_sink *sink, struct rs_diag *diag);
-int rs_work_status(struct rs_sink *sink, struct rs_diag *diag);
+/* ---- sink.c: one transaction */
+void rs_work_init(struct rs_work *work, struct rs_sink *sink);
+void rs_work_close(struct rs_work *work);
+/* Starts an attempt with the messages [from, to) of the batch. */
+void rs_work_open(struct rs_work *work, struct rs_pg *pg, struct rs_batch *batch, uint32_t from, uint32_t to);
+/* The whole transaction of a work that is gathered; with `planned` set it is
+ * decided and encoded too. */
+int rs_work_run(struct rs_work *work, struct rs_diag *diag);
 
-/* ---- sink_load.c */
-int rs_work_lock_views(struct rs_sink *sink, struct rs_diag *diag);
-int rs_work_load_events(struct rs_sink *sink, struct rs_diag *diag);
+/* ---- sink_plan.c: from memory */
+int rs_sink_plan_open(struct rs_sink *sink, struct rs_diag *diag);
+void rs_sink_plan_close(struct rs_sink *sink);
+/* How the batch under way ended; nothing is under way any more. */
+int rs_sink_plan_wait(struct rs_sink *sink, struct rs_diag *diag);
+
+/* ---- sink_memory.c: between the table and a work */
+/* What the table has of the parcels before their rows are read. */
+void rs_work_note_bases(struct rs_work *work);
+/* Decides by the table what it can; *ret_wait when the batch under way must be
+ * durable first. */
+void rs_work_decide_quickly(struct rs_work *work, const struct rs_work *under_way, bool *ret_wait);
+/* One parcel that nothing is known of but what `quick` says; false: by its rows. */
+bool rs_work_decide_quick(struct rs_work *work, struct rs_work_parcel *parcel);
+/* A parcel that was decided by its rows, as the next plan and the table need it. */
+void rs_work_sum_up(struct rs_work *work, struct rs_work_parcel *parcel);
+/* Takes back what the batch has decided of the parcel, which it did last. */
+void rs_work_undecide(struct rs_work *work, struct rs_work_parcel *parcel);
+/* Durable: into the table. */
+void rs_work_merge(struct rs_work *work);
+/* May be durable or not: out of the table. */
+void rs_work_forget(struct rs_work *work);
+/* The connection's history of the database is `same` as before, as far as this
+ * sink knows: the table belongs to it from here on. */
+void rs_sink_adopt(struct rs_sink *sink, bool same, int64_t epoch);
+
+/* ---- sink_gather.c: which parcels */
+int rs_work_gather(struct rs_work *work, struct rs_diag *diag);
+/* Index of the parcel with this name, or UINT32_MAX. */
+uint32_t rs_work_find(const struct rs_work *work, struct rs_table_key name);
+
+/* ---- sink_parcels.c: their rows */
+/* Finds the rows of the parcels that are neither there nor decided. */
+int rs_work_find_rows(struct rs_work *work, struct rs_diag *diag);
+int rs_work_take_ids(struct rs_work *work, struct rs_diag *diag);
+/* Lists those without a row in the order in which they are inserted. */
+void rs_work_list_fresh(struct rs_work *work);
+int rs_work_parcels(struct rs_work *work, struct rs_diag *diag);
+int rs_work_status(struct rs_work *work, struct rs_diag *diag);
+
+/* ---- sink_load.c: what PostgreSQL knows of the parcels that are there and open */
+int rs_work_lock_views(struct rs_work *work, struct rs_diag *diag);
+int rs_work_load_views(struct rs_work *work, struct rs_diag *diag);
+int rs_work_load_events(struct rs_work *work, struct rs_diag *diag);
 
 /* ---- sink_decide.c */
-void rs_work_decide(struct rs_sink *sink, struct rs_work_parcel *parcel);
-void rs_work_collect(struct rs_sink *sink);
+struct rs_reading rs_work_reading(const struct rs_message *m);
+struct rs_view_order rs_work_order(const struct rs_work *work, uint32_t message, const struct rs_report *report);
+void rs_work_add_facts(struct rs_work *work, uint32_t parcel, const struct rs_work_ref *ref);
+void rs_work_add_link(struct rs_work *work, uint32_t parcel, const struct rs_work_ref *ref, const struct rs_link *link);
+void rs_work_decide(struct rs_work *work, struct rs_work_parcel *parcel);
+/* Of a decided parcel: its newest event, and whether its row's hint must change. */
+void rs_work_weigh(struct rs_work *work, struct rs_work_parcel *parcel);
+void rs_work_collect(struct rs_work *work);
 
 /* ---- sink_events.c */
 extern const char rs_sink_temporary[]; /* makes the session's temporary table */
-int rs_work_events(struct rs_sink *sink, struct rs_diag *diag);
+/* Rows for rs_work_events, ahead of the transaction where it is planned. */
+void rs_work_encode(struct rs_work *work);
+int rs_work_events(struct rs_work *work, struct rs_diag *diag);
 
-/* ---- sink_rest.c: everything behind the events, in the fixed order */
-int rs_work_rest(struct rs_sink *sink, struct rs_diag *diag);
+/* ---- sink_rest.c: views, and what lies behind the events, in the fixed order */
+int rs_work_compare_views(struct rs_work *work, struct rs_diag *diag);
+int rs_work_rest(struct rs_work *work, struct rs_diag *diag);
 
 /* ---- sink_quarantine.c */
-void rs_work_reject(struct rs_sink *sink, int64_t parcel_id, int32_t source, uint32_t message, struct rs_str reason,
+void rs_work_reject(struct rs_work *work, int64_t parcel_id, int32_t source, uint32_t message, struct rs_str reason,
                     struct rs_str path, struct rs_str raw);
-int rs_work_quarantine(struct rs_sink *sink, struct rs_diag *diag);
+int rs_work_quarantine(struct rs_work *work, struct rs_diag *diag);
 
 static inline const struct rs_batch_message *rs_work_message(const struct rs_work *work, uint32_t i)
 {
@@ -179,6 +293,16 @@ static inline const struct rs_batch_message *rs_work_message(const struct rs_wor
 static inline const struct rs_partition *rs_work_partition(const struct rs_work *work, uint32_t i)
 {
     return work->batch->part[work->batch->message[i].part].partition;
+}
+
+/* NULL: none, or written by a newer release. */
+static inline const struct rs_status *rs_work_status_of(const struct rs_work *work, int64_t id)
+{
+    const struct rs_catalog *catalog = work->sink->options.catalog;
+    for (uint32_t i = 0; i < catalog->status_count; i++) {
+        if (catalog->status[i].id == id) return &catalog->status[i];
+    }
+    return NULL;
 }
 
 #endif

@@ -6,10 +6,9 @@
 
 #define NO_PARCEL 0
 
-void rs_work_reject(struct rs_sink *sink, int64_t parcel_id, int32_t source, uint32_t message, struct rs_str reason,
+void rs_work_reject(struct rs_work *work, int64_t parcel_id, int32_t source, uint32_t message, struct rs_str reason,
                     struct rs_str path, struct rs_str raw)
 {
-    struct rs_work *work = &sink->work;
     if (work->reject_n == work->reject_room) {
         uint32_t room = work->reject_room ? work->reject_room * 2 : 32;
         struct rs_work_reject *grown = rs_arena_get(work->arena, room * sizeof *grown);
@@ -29,29 +28,28 @@ void rs_work_reject(struct rs_sink *sink, int64_t parcel_id, int32_t source, uin
     rs_sha256(raw.p, raw.n, reject->sha);
 }
 
-static void collect_report(struct rs_sink *sink, const struct rs_report *report, int64_t parcel_id, uint32_t message)
+static void collect_report(struct rs_work *work, const struct rs_report *report, int64_t parcel_id, uint32_t message)
 {
-    int32_t source = sink->work.source[message - sink->work.from];
+    int32_t source = work->source[message - work->from];
     for (uint32_t i = 0; i < report->reject_count; i++) {
         const struct rs_reject *reject = &report->reject[i];
-        rs_work_reject(sink, parcel_id, source, message, reject->reason, reject->path, reject->raw);
+        rs_work_reject(work, parcel_id, source, message, reject->reason, reject->path, reject->raw);
     }
 }
 
-static void collect_decoded(struct rs_sink *sink)
+static void collect_decoded(struct rs_work *work)
 {
-    struct rs_work *work = &sink->work;
     for (uint32_t p = 0; p < work->parcel_n; p++) {
         const struct rs_work_parcel *parcel = &work->parcel[p];
         for (uint32_t r = parcel->ref; r < parcel->ref + parcel->ref_n; r++) {
-            if (work->ref[r].report) collect_report(sink, work->ref[r].report, parcel->id, work->ref[r].message);
+            if (work->ref[r].report) collect_report(work, work->ref[r].report, parcel->id, work->ref[r].message);
         }
     }
     /* A parcel's block without a usable number, beside usable ones. */
     for (uint32_t m = work->from; m < work->to; m++) {
         const struct rs_message *message = &rs_work_message(work, m)->message;
         for (uint32_t i = 0; i < message->report_count; i++) {
-            if (!message->report[i].parcel.number.n) collect_report(sink, &message->report[i], NO_PARCEL, m);
+            if (!message->report[i].parcel.number.n) collect_report(work, &message->report[i], NO_PARCEL, m);
         }
     }
 }
@@ -91,7 +89,7 @@ static void sum_repeats(struct rs_work *work)
     work->reject_n = kept + 1;
 }
 
-static int put_events(struct rs_sink *sink, struct rs_diag *diag)
+static int put_events(struct rs_work *work, struct rs_diag *diag)
 {
     static const char add[] =
         "INSERT INTO rastro.quarantined_events AS q (parcel_id, source, sha, reason, path, count, first_topic, "
@@ -101,8 +99,7 @@ static int put_events(struct rs_sink *sink, struct rs_diag *diag)
         "ON CONFLICT (parcel_id, source, sha, reason) DO UPDATE SET count = q.count + excluded.count, "
         "last_topic = excluded.last_topic, last_partition = excluded.last_partition, "
         "last_offset = excluded.last_offset, last_recorded_at = now()";
-    struct rs_work *work = &sink->work;
-    struct rs_pg_params *p = &sink->params;
+    struct rs_pg_params *p = &work->params;
     if (!work->reject_n) return RS_OK;
 #define EACH(element, put)                                 \
     rs_pg_array_open(p, element);                          \
@@ -124,7 +121,7 @@ static int put_events(struct rs_sink *sink, struct rs_diag *diag)
     EACH(RS_PG_INT4, rs_pg_array_int4(p, rs_work_partition(work, r->last)->number));
     EACH(RS_PG_INT8, rs_pg_array_int8(p, rs_work_message(work, r->last)->offset));
 #undef EACH
-    return rs_pg_run(sink->pg, add, p, NULL, diag);
+    return rs_pg_run(work->pg, add, p, NULL, diag);
 }
 
 /* ---- messages ---------------------------------------------------------------------- */
@@ -138,15 +135,14 @@ static uint32_t quarantined(const struct rs_work *work, uint32_t *ret)
     return n;
 }
 
-static int put_messages(struct rs_sink *sink, const uint32_t *at, uint32_t n, const uint8_t (*sha)[RS_SHA256_LEN],
+static int put_messages(struct rs_work *work, const uint32_t *at, uint32_t n, const uint8_t (*sha)[RS_SHA256_LEN],
                         struct rs_diag *diag)
 {
     static const char add[] =
         "INSERT INTO rastro.quarantined_messages (topic, kafka_partition, kafka_offset, published_at, source, "
         "reason, sha) SELECT * FROM unnest($1::smallint[], $2::int[], $3::bigint[], $4::timestamptz[], $5::text[], "
         "$6::text[], $7::bytea[]) w (t, p, o, at, s, r, h) ORDER BY t, p, o ON CONFLICT DO NOTHING";
-    struct rs_work *work = &sink->work;
-    struct rs_pg_params *p = &sink->params;
+    struct rs_pg_params *p = &work->params;
 #define EACH(element, put)                                                \
     rs_pg_array_open(p, element);                                         \
     for (uint32_t i = 0; i < n; i++) {                                    \
@@ -166,7 +162,7 @@ static int put_messages(struct rs_sink *sink, const uint32_t *at, uint32_t n, co
     EACH(RS_PG_TEXT, rs_pg_array_bytes(p, bm->message.reason.p, bm->message.reason.n));
     EACH(RS_PG_BYTEA, rs_pg_array_bytes(p, sha[i], RS_SHA256_LEN));
 #undef EACH
-    return rs_pg_run(sink->pg, add, p, NULL, diag);
+    return rs_pg_run(work->pg, add, p, NULL, diag);
 }
 
 /* ---- bytes -------------------------------------------------------------------------- */
@@ -181,29 +177,28 @@ static int by_sha(const void *a, const void *b)
     return memcmp(((const struct bytes *)a)->sha, ((const struct bytes *)b)->sha, RS_SHA256_LEN);
 }
 
-static int put_bytes(struct rs_sink *sink, struct bytes *bytes, uint32_t n, struct rs_diag *diag)
+static int put_bytes(struct rs_work *work, struct bytes *bytes, uint32_t n, struct rs_diag *diag)
 {
     static const char add[] = "INSERT INTO rastro.quarantined_bytes (sha, raw) SELECT DISTINCT ON (h) h, b "
                               "FROM unnest($1::bytea[], $2::bytea[]) w (h, b) ORDER BY h ON CONFLICT DO NOTHING";
     static const struct rs_raw_dictionary none;
     qsort(bytes, n, sizeof *bytes, by_sha);
-    rs_pg_array_open(&sink->params, RS_PG_BYTEA);
-    for (uint32_t i = 0; i < n; i++) rs_pg_array_bytes(&sink->params, bytes[i].sha, RS_SHA256_LEN);
-    rs_pg_array_close(&sink->params);
-    rs_pg_array_open(&sink->params, RS_PG_BYTEA);
+    rs_pg_array_open(&work->params, RS_PG_BYTEA);
+    for (uint32_t i = 0; i < n; i++) rs_pg_array_bytes(&work->params, bytes[i].sha, RS_SHA256_LEN);
+    rs_pg_array_close(&work->params);
+    rs_pg_array_open(&work->params, RS_PG_BYTEA);
     for (uint32_t i = 0; i < n; i++) {
-        rs_buf_clear(&sink->raw);
-        rs_raw_pack(sink->coder, &none, bytes[i].raw, &sink->raw);
-        rs_pg_array_bytes(&sink->params, sink->raw.p, (uint32_t)sink->raw.n);
+        rs_buf_clear(&work->raw);
+        rs_raw_pack(work->coder, &none, bytes[i].raw, &work->raw);
+        rs_pg_array_bytes(&work->params, work->raw.p, (uint32_t)work->raw.n);
     }
-    rs_pg_array_close(&sink->params);
-    return rs_pg_run(sink->pg, add, &sink->params, NULL, diag);
+    rs_pg_array_close(&work->params);
+    return rs_pg_run(work->pg, add, &work->params, NULL, diag);
 }
 
-int rs_work_quarantine(struct rs_sink *sink, struct rs_diag *diag)
+int rs_work_quarantine(struct rs_work *work, struct rs_diag *diag)
 {
-    struct rs_work *work = &sink->work;
-    collect_decoded(sink);
+    collect_decoded(work);
     sum_repeats(work);
     uint32_t *at = rs_arena_get(work->arena, (work->to - work->from + 1) * sizeof *at);
     uint32_t n = quarantined(work, at), total = n + work->reject_n;
@@ -220,7 +215,7 @@ int rs_work_quarantine(struct rs_sink *sink, struct rs_diag *diag)
         work->counts.quarantined_events += (uint64_t)work->reject[i].count;
     }
     work->counts.quarantined_messages = n;
-    int err = put_events(sink, diag);
-    if (!err && n) err = put_messages(sink, at, n, sha, diag);
-    return err ? err : put_bytes(sink, bytes, total, diag);
+    int err = put_events(work, diag);
+    if (!err && n) err = put_messages(work, at, n, sha, diag);
+    return err ? err : put_bytes(work, bytes, total, diag);
 }

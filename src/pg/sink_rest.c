@@ -5,13 +5,13 @@
 #include "sink_private.h"
 
 /* Puts one array, an element for each i in [0, n). */
-#define EACH(sink, n, element, put)                 \
+#define EACH(work, n, element, put)                 \
     do {                                            \
-        rs_pg_array_open(&(sink)->params, element); \
+        rs_pg_array_open(&(work)->params, element); \
         for (uint32_t i = 0; i < (n); i++) {        \
             put;                                    \
         }                                           \
-        rs_pg_array_close(&(sink)->params);         \
+        rs_pg_array_close(&(work)->params);         \
     } while (0)
 
 static void put_text(struct rs_pg_params *p, struct rs_str s)
@@ -55,15 +55,14 @@ static int by_change_key(const void *a, const void *b)
     return order ? order : (x->c->rev > y->c->rev) - (x->c->rev < y->c->rev);
 }
 
-static int put_changes(struct rs_sink *sink, struct rs_diag *diag)
+static int put_changes(struct rs_work *work, struct rs_diag *diag)
 {
     static const char add[] =
         "INSERT INTO rastro.event_changes (parcel_id, fp, rev, change, by_fp, topic, kafka_partition, kafka_offset) "
         "SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::int[], $4::\"char\"[], $5::uuid[], $6::smallint[], "
         "$7::int[], $8::bigint[])";
     static const char letters[] = {'?', 's', 'w', 'b'};
-    struct rs_work *work = &sink->work;
-    struct rs_pg_params *p = &sink->params;
+    struct rs_pg_params *p = &work->params;
     uint32_t n = 0;
     for (uint32_t k = 0; k < work->parcel_n; k++) n += work->parcel[k].state.change_n;
     if (!n) return RS_OK;
@@ -76,18 +75,18 @@ static int put_changes(struct rs_sink *sink, struct rs_diag *diag)
         }
     }
     qsort(row, n, sizeof *row, by_change_key);
-    EACH(sink, n, RS_PG_INT8, rs_pg_array_int8(p, row[i].parcel_id));
-    EACH(sink, n, RS_PG_UUID, rs_pg_array_bytes(p, row[i].c->fp.b, 16));
-    EACH(sink, n, RS_PG_INT4, rs_pg_array_int4(p, row[i].c->rev));
-    EACH(sink, n, RS_PG_CHAR, rs_pg_array_bytes(p, &letters[row[i].c->change], 1));
-    EACH(sink, n, RS_PG_UUID, {
+    EACH(work, n, RS_PG_INT8, rs_pg_array_int8(p, row[i].parcel_id));
+    EACH(work, n, RS_PG_UUID, rs_pg_array_bytes(p, row[i].c->fp.b, 16));
+    EACH(work, n, RS_PG_INT4, rs_pg_array_int4(p, row[i].c->rev));
+    EACH(work, n, RS_PG_CHAR, rs_pg_array_bytes(p, &letters[row[i].c->change], 1));
+    EACH(work, n, RS_PG_UUID, {
         if (row[i].c->change == RS_CHANGE_SUPERSEDED) rs_pg_array_bytes(p, row[i].c->by.b, 16);
         else rs_pg_array_null(p);
     });
-    EACH(sink, n, RS_PG_INT2, rs_pg_array_int2(p, topic_of(work, row[i].c->message)));
-    EACH(sink, n, RS_PG_INT4, rs_pg_array_int4(p, number_of(work, row[i].c->message)));
-    EACH(sink, n, RS_PG_INT8, rs_pg_array_int8(p, offset_of(work, row[i].c->message)));
-    return rs_pg_run(sink->pg, add, p, NULL, diag);
+    EACH(work, n, RS_PG_INT2, rs_pg_array_int2(p, topic_of(work, row[i].c->message)));
+    EACH(work, n, RS_PG_INT4, rs_pg_array_int4(p, number_of(work, row[i].c->message)));
+    EACH(work, n, RS_PG_INT8, rs_pg_array_int8(p, offset_of(work, row[i].c->message)));
+    return rs_pg_run(work->pg, add, p, NULL, diag);
 }
 
 /* ---- views ---------------------------------------------------------------------- */
@@ -104,26 +103,10 @@ static int by_view_key(const void *a, const void *b)
     return (x->v->source > y->v->source) - (x->v->source < y->v->source);
 }
 
-/* Rows that decide are locked since rs_work_lock_views; the others carry only
- * when their source last looked, and of two times the later one counts. */
-static int put_views(struct rs_sink *sink, struct rs_diag *diag)
+/* The views to be written, sorted as every writer does: those that decide, or
+ * those that only say when their source looked. */
+static uint32_t collect_views(const struct rs_work *work, bool decided, struct view_row **ret)
 {
-    static const char put[] =
-        "INSERT INTO rastro.source_views AS v (parcel_id, source, rev, order_at, order_count, order_published, "
-        "order_topic, order_partition, order_offset, looked_at, facts_key, order_identity) "
-        "SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::int[], $4::bigint[], $5::int[], $6::bigint[], "
-        "$7::smallint[], $8::int[], $9::bigint[], $10::timestamptz[], $11::uuid[], $12::smallint[]) "
-        "ON CONFLICT (parcel_id, source) DO UPDATE SET looked_at = greatest(v.looked_at, excluded.looked_at), "
-        "rev = greatest(v.rev, excluded.rev), "
-        "(order_identity, order_at, order_count, order_published, order_topic, order_partition, order_offset) = "
-        "(SELECT r.* FROM (VALUES (v.order_identity, v.order_at, v.order_count, v.order_published, v.order_topic, "
-        "v.order_partition, v.order_offset), (excluded.order_identity, excluded.order_at, excluded.order_count, "
-        "excluded.order_published, excluded.order_topic, excluded.order_partition, excluded.order_offset)) "
-        "r (a, b, c, d, e, f, g) "
-        "ORDER BY r.a DESC, r.b DESC, r.c DESC, r.d DESC, r.e DESC, r.f DESC, r.g DESC LIMIT 1), "
-        "facts_key = CASE WHEN excluded.rev > v.rev THEN excluded.facts_key ELSE v.facts_key END";
-    struct rs_work *work = &sink->work;
-    struct rs_pg_params *p = &sink->params;
     uint32_t n = 0;
     for (uint32_t k = 0; k < work->parcel_n; k++) n += work->parcel[k].state.view_n;
     struct view_row *row = rs_arena_get(work->arena, (n + 1) * sizeof *row);
@@ -131,27 +114,75 @@ static int put_views(struct rs_sink *sink, struct rs_diag *diag)
     for (uint32_t k = 0; k < work->parcel_n; k++) {
         const struct rs_work_parcel *parcel = &work->parcel[k];
         for (uint32_t i = 0; i < parcel->state.view_n; i++) {
-            if (parcel->state.view[i].changed) row[n++] = (struct view_row){parcel->id, &parcel->state.view[i]};
+            const struct rs_view *view = &parcel->state.view[i];
+            if (view->changed && view->decided == decided) row[n++] = (struct view_row){parcel->id, view};
         }
     }
-    if (!n) return RS_OK;
-    qsort(row, n, sizeof *row, by_view_key);
-    EACH(sink, n, RS_PG_INT8, rs_pg_array_int8(p, row[i].parcel_id));
-    EACH(sink, n, RS_PG_INT2, rs_pg_array_int2(p, (int16_t)row[i].v->source));
-    EACH(sink, n, RS_PG_INT4, rs_pg_array_int4(p, row[i].v->rev));
-    EACH(sink, n, RS_PG_INT8, rs_pg_array_int8(p, row[i].v->order.at_us));
-    EACH(sink, n, RS_PG_INT4, rs_pg_array_int4(p, row[i].v->order.count));
-    EACH(sink, n, RS_PG_INT8, rs_pg_array_int8(p, row[i].v->order.published_us));
-    EACH(sink, n, RS_PG_INT2, rs_pg_array_int2(p, (int16_t)row[i].v->order.topic));
-    EACH(sink, n, RS_PG_INT4, rs_pg_array_int4(p, row[i].v->order.partition));
-    EACH(sink, n, RS_PG_INT8, rs_pg_array_int8(p, row[i].v->order.offset));
-    EACH(sink, n, RS_PG_TIME, rs_pg_array_time(p, row[i].v->looked_us));
-    EACH(sink, n, RS_PG_UUID, {
-        if (row[i].v->has_facts) rs_pg_array_bytes(p, row[i].v->facts.b, 16);
+    if (n) qsort(row, n, sizeof *row, by_view_key);
+    *ret = row;
+    return n;
+}
+
+static void put_view_rows(struct rs_work *work, const struct view_row *row, uint32_t n)
+{
+    struct rs_pg_params *p = &work->params;
+    EACH(work, n, RS_PG_INT8, rs_pg_array_int8(p, row[i].parcel_id));
+    EACH(work, n, RS_PG_INT2, rs_pg_array_int2(p, (int16_t)row[i].v->source));
+    EACH(work, n, RS_PG_INT4, rs_pg_array_int4(p, row[i].v->rev));
+    EACH(work, n, RS_PG_INT8, rs_pg_array_int8(p, row[i].v->order.at_us));
+    EACH(work, n, RS_PG_INT4, rs_pg_array_int4(p, row[i].v->order.count));
+    EACH(work, n, RS_PG_INT8, rs_pg_array_int8(p, row[i].v->order.published_us));
+    EACH(work, n, RS_PG_INT2, rs_pg_array_int2(p, (int16_t)row[i].v->order.topic));
+    EACH(work, n, RS_PG_INT4, rs_pg_array_int4(p, row[i].v->order.partition));
+    EACH(work, n, RS_PG_INT8, rs_pg_array_int8(p, row[i].v->order.offset));
+    EACH(work, n, RS_PG_TIME, rs_pg_array_time(p, row[i].v->looked_us));
+    EACH(work, n, RS_PG_UUID, {
+        static const struct rs_key unread; /* only its tag is known: the row keeps what it has */
+        if (row[i].v->has_facts && !rs_key_eq(row[i].v->facts, unread)) rs_pg_array_bytes(p, row[i].v->facts.b, 16);
         else rs_pg_array_null(p);
     });
-    EACH(sink, n, RS_PG_INT2, rs_pg_array_int2(p, (int16_t)row[i].v->order.identity));
-    return rs_pg_run(sink->pg, put, p, NULL, diag);
+    EACH(work, n, RS_PG_INT2, rs_pg_array_int2(p, (int16_t)row[i].v->order.identity));
+    EACH(work, n, RS_PG_INT4, rs_pg_array_int4(p, (int32_t)row[i].v->version + row[i].v->decided));
+}
+
+#define PUT_VIEWS                                                                                             \
+    "INSERT INTO rastro.source_views AS v (parcel_id, source, rev, order_at, order_count, order_published, "  \
+    "order_topic, order_partition, order_offset, looked_at, facts_key, order_identity, version) "             \
+    "SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::int[], $4::bigint[], $5::int[], $6::bigint[], "   \
+    "$7::smallint[], $8::int[], $9::bigint[], $10::timestamptz[], $11::uuid[], $12::smallint[], $13::int[]) " \
+    "ON CONFLICT (parcel_id, source) DO UPDATE SET looked_at = greatest(v.looked_at, excluded.looked_at)"
+
+/* Before the events: what was decided by a view holds only if its row is still
+ * the one that it was decided from.  Rows that the safe path has locked are. */
+int rs_work_compare_views(struct rs_work *work, struct rs_diag *diag)
+{
+    static const char put[] = PUT_VIEWS
+        ", version = excluded.version, rev = excluded.rev, order_at = excluded.order_at, "
+        "order_count = excluded.order_count, order_published = excluded.order_published, "
+        "order_topic = excluded.order_topic, order_partition = excluded.order_partition, "
+        "order_offset = excluded.order_offset, order_identity = excluded.order_identity, "
+        "facts_key = coalesce(excluded.facts_key, v.facts_key) WHERE v.version = excluded.version - 1";
+    struct view_row *row;
+    uint32_t n = collect_views(work, true, &row);
+    if (!n) return RS_OK;
+    put_view_rows(work, row, n);
+    struct rs_pg_rows *rows;
+    int err = rs_pg_run(work->pg, put, &work->params, &rows, diag);
+    if (!err && rs_pg_affected(rows) != n) {
+        err = rs_fail(diag, RS_E_CONFLICT, "another member decided what is current meanwhile");
+    }
+    return err;
+}
+
+/* When sources last looked; of two times the later one counts. */
+static int put_looks(struct rs_work *work, struct rs_diag *diag)
+{
+    static const char put[] = PUT_VIEWS;
+    struct view_row *row;
+    uint32_t n = collect_views(work, false, &row);
+    if (!n) return RS_OK;
+    put_view_rows(work, row, n);
+    return rs_pg_run(work->pg, put, &work->params, NULL, diag);
 }
 
 /* ---- facts ------------------------------------------------------------------------- */
@@ -161,14 +192,14 @@ static struct rs_str country_of(const struct rs_place *place)
     return place->iso2[0] ? (struct rs_str){place->iso2, 2} : place->country;
 }
 
-static void put_place(struct rs_sink *sink, uint32_t n, const struct rs_place *(*place_of)(const void *, uint32_t),
+static void put_place(struct rs_work *work, uint32_t n, const struct rs_place *(*place_of)(const void *, uint32_t),
                       const void *list)
 {
-    struct rs_pg_params *p = &sink->params;
-    EACH(sink, n, RS_PG_TEXT, put_text(p, country_of(place_of(list, i))));
-    EACH(sink, n, RS_PG_TEXT, put_text(p, place_of(list, i)->region));
-    EACH(sink, n, RS_PG_TEXT, put_text(p, place_of(list, i)->city));
-    EACH(sink, n, RS_PG_TEXT, put_text(p, place_of(list, i)->name));
+    struct rs_pg_params *p = &work->params;
+    EACH(work, n, RS_PG_TEXT, put_text(p, country_of(place_of(list, i))));
+    EACH(work, n, RS_PG_TEXT, put_text(p, place_of(list, i)->region));
+    EACH(work, n, RS_PG_TEXT, put_text(p, place_of(list, i)->city));
+    EACH(work, n, RS_PG_TEXT, put_text(p, place_of(list, i)->name));
 }
 
 static const struct rs_place *fact_origin(const void *list, uint32_t i)
@@ -181,7 +212,7 @@ static const struct rs_place *fact_destination(const void *list, uint32_t i)
     return &((const struct rs_work_facts *)list)[i].facts->destination;
 }
 
-static int put_facts(struct rs_sink *sink, struct rs_diag *diag)
+static int put_facts(struct rs_work *work, struct rs_diag *diag)
 {
     static const char add[] =
         "INSERT INTO rastro.parcel_facts (parcel_id, source, rev, published_at, topic, kafka_partition, kafka_offset, "
@@ -193,58 +224,33 @@ static int put_facts(struct rs_sink *sink, struct rs_diag *diag)
         "$12::timestamptz[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], "
         "$19::text[], $20::text[], $21::text[], $22::text[], $23::text[]) w (a, b, c) "
         "ORDER BY a, b, c ON CONFLICT DO NOTHING";
-    struct rs_work *work = &sink->work;
-    struct rs_pg_params *p = &sink->params;
+    struct rs_pg_params *p = &work->params;
     uint32_t n = work->facts_n;
     if (!n) return RS_OK;
     const struct rs_work_facts *f = work->facts;
-    EACH(sink, n, RS_PG_INT8, rs_pg_array_int8(p, work->parcel[f[i].parcel].id));
-    EACH(sink, n, RS_PG_INT2, rs_pg_array_int2(p, (int16_t)f[i].source));
-    EACH(sink, n, RS_PG_INT4, rs_pg_array_int4(p, f[i].rev));
-    EACH(sink, n, RS_PG_TIME, rs_pg_array_time(p, published_of(work, f[i].message)));
-    EACH(sink, n, RS_PG_INT2, rs_pg_array_int2(p, topic_of(work, f[i].message)));
-    EACH(sink, n, RS_PG_INT4, rs_pg_array_int4(p, number_of(work, f[i].message)));
-    EACH(sink, n, RS_PG_INT8, rs_pg_array_int8(p, offset_of(work, f[i].message)));
-    EACH(sink, n, RS_PG_TIME, rs_pg_array_time(p, f[i].facts->promised.from_us));
-    EACH(sink, n, RS_PG_TIME, rs_pg_array_time(p, f[i].facts->promised.to_us));
-    EACH(sink, n, RS_PG_TIME, rs_pg_array_time(p, f[i].facts->estimated.from_us));
-    EACH(sink, n, RS_PG_TIME, rs_pg_array_time(p, f[i].facts->estimated.to_us));
-    EACH(sink, n, RS_PG_TIME, rs_pg_array_time(p, f[i].facts->signed_us));
-    EACH(sink, n, RS_PG_TEXT, put_text(p, f[i].facts->signed_by));
-    EACH(sink, n, RS_PG_TEXT, put_text(p, f[i].facts->service));
-    EACH(sink, n, RS_PG_TEXT, put_text(p, f[i].facts->order));
-    put_place(sink, n, fact_origin, f);
-    put_place(sink, n, fact_destination, f);
-    return rs_pg_run(sink->pg, add, p, NULL, diag);
+    EACH(work, n, RS_PG_INT8, rs_pg_array_int8(p, work->parcel[f[i].parcel].id));
+    EACH(work, n, RS_PG_INT2, rs_pg_array_int2(p, (int16_t)f[i].source));
+    EACH(work, n, RS_PG_INT4, rs_pg_array_int4(p, f[i].rev));
+    EACH(work, n, RS_PG_TIME, rs_pg_array_time(p, published_of(work, f[i].message)));
+    EACH(work, n, RS_PG_INT2, rs_pg_array_int2(p, topic_of(work, f[i].message)));
+    EACH(work, n, RS_PG_INT4, rs_pg_array_int4(p, number_of(work, f[i].message)));
+    EACH(work, n, RS_PG_INT8, rs_pg_array_int8(p, offset_of(work, f[i].message)));
+    EACH(work, n, RS_PG_TIME, rs_pg_array_time(p, f[i].facts->promised.from_us));
+    EACH(work, n, RS_PG_TIME, rs_pg_array_time(p, f[i].facts->promised.to_us));
+    EACH(work, n, RS_PG_TIME, rs_pg_array_time(p, f[i].facts->estimated.from_us));
+    EACH(work, n, RS_PG_TIME, rs_pg_array_time(p, f[i].facts->estimated.to_us));
+    EACH(work, n, RS_PG_TIME, rs_pg_array_time(p, f[i].facts->signed_us));
+    EACH(work, n, RS_PG_TEXT, put_text(p, f[i].facts->signed_by));
+    EACH(work, n, RS_PG_TEXT, put_text(p, f[i].facts->service));
+    EACH(work, n, RS_PG_TEXT, put_text(p, f[i].facts->order));
+    put_place(work, n, fact_origin, f);
+    put_place(work, n, fact_destination, f);
+    return rs_pg_run(work->pg, add, p, NULL, diag);
 }
 
 /* ---- links -------------------------------------------------------------------------- */
 
-struct link_row {
-    int64_t parcel_id;
-    int32_t source;
-    uint32_t message;
-    const struct rs_link *link;
-};
-
-static uint32_t collect_links(const struct rs_work *work, struct link_row *ret)
-{
-    uint32_t n = 0;
-    for (uint32_t k = 0; k < work->parcel_n; k++) {
-        const struct rs_work_parcel *parcel = &work->parcel[k];
-        for (uint32_t r = parcel->ref; r < parcel->ref + parcel->ref_n; r++) {
-            const struct rs_work_ref *ref = &work->ref[r];
-            for (uint32_t i = 0; ref->report && i < ref->report->link_count; i++, n++) {
-                if (!ret) continue;
-                ret[n] = (struct link_row){parcel->id, work->source[ref->message - work->from], ref->message,
-                                           &ref->report->link[i]};
-            }
-        }
-    }
-    return n;
-}
-
-static int put_links(struct rs_sink *sink, struct rs_diag *diag)
+static int put_links(struct rs_work *work, struct rs_diag *diag)
 {
     static const char add[] =
         "INSERT INTO rastro.parcel_links (parcel_id, source, kind, issuer, number, published_at, topic, "
@@ -256,22 +262,20 @@ static int put_links(struct rs_sink *sink, struct rs_diag *diag)
         "AND l.source = w.source) "
         "ORDER BY w.parcel_id, w.number COLLATE \"C\", w.issuer COLLATE \"C\", w.kind, w.source, w.at, w.t, w.p, w.o "
         "ON CONFLICT DO NOTHING";
-    struct rs_work *work = &sink->work;
-    struct rs_pg_params *p = &sink->params;
-    uint32_t n = collect_links(work, NULL);
+    struct rs_pg_params *p = &work->params;
+    uint32_t n = work->link_n;
+    const struct rs_work_link *row = work->link;
     if (!n) return RS_OK;
-    struct link_row *row = rs_arena_get(work->arena, n * sizeof *row);
-    collect_links(work, row);
-    EACH(sink, n, RS_PG_INT8, rs_pg_array_int8(p, row[i].parcel_id));
-    EACH(sink, n, RS_PG_INT2, rs_pg_array_int2(p, (int16_t)row[i].source));
-    EACH(sink, n, RS_PG_TEXT, rs_pg_array_bytes(p, row[i].link->kind.p, row[i].link->kind.n));
-    EACH(sink, n, RS_PG_TEXT, rs_pg_array_bytes(p, row[i].link->issuer.p, row[i].link->issuer.n));
-    EACH(sink, n, RS_PG_TEXT, rs_pg_array_bytes(p, row[i].link->number.p, row[i].link->number.n));
-    EACH(sink, n, RS_PG_TIME, rs_pg_array_time(p, published_of(work, row[i].message)));
-    EACH(sink, n, RS_PG_INT2, rs_pg_array_int2(p, topic_of(work, row[i].message)));
-    EACH(sink, n, RS_PG_INT4, rs_pg_array_int4(p, number_of(work, row[i].message)));
-    EACH(sink, n, RS_PG_INT8, rs_pg_array_int8(p, offset_of(work, row[i].message)));
-    return rs_pg_run(sink->pg, add, p, NULL, diag);
+    EACH(work, n, RS_PG_INT8, rs_pg_array_int8(p, work->parcel[row[i].parcel].id));
+    EACH(work, n, RS_PG_INT2, rs_pg_array_int2(p, (int16_t)row[i].source));
+    EACH(work, n, RS_PG_TEXT, rs_pg_array_bytes(p, row[i].link->kind.p, row[i].link->kind.n));
+    EACH(work, n, RS_PG_TEXT, rs_pg_array_bytes(p, row[i].link->issuer.p, row[i].link->issuer.n));
+    EACH(work, n, RS_PG_TEXT, rs_pg_array_bytes(p, row[i].link->number.p, row[i].link->number.n));
+    EACH(work, n, RS_PG_TIME, rs_pg_array_time(p, published_of(work, row[i].message)));
+    EACH(work, n, RS_PG_INT2, rs_pg_array_int2(p, topic_of(work, row[i].message)));
+    EACH(work, n, RS_PG_INT4, rs_pg_array_int4(p, number_of(work, row[i].message)));
+    EACH(work, n, RS_PG_INT8, rs_pg_array_int8(p, offset_of(work, row[i].message)));
+    return rs_pg_run(work->pg, add, p, NULL, diag);
 }
 
 /* ---- orders ---------------------------------------------------------------------------- */
@@ -320,7 +324,7 @@ static uint32_t collect_shipments(const struct rs_work *work, struct shipment_ro
     return n;
 }
 
-static int put_shipments(struct rs_sink *sink, struct rs_diag *diag)
+static int put_shipments(struct rs_work *work, struct rs_diag *diag)
 {
     static const char add[] =
         "INSERT INTO rastro.shipment_updates (parcel_id, marketplace, order_id, updated_at, key, cancelled, "
@@ -331,37 +335,36 @@ static int put_shipments(struct rs_sink *sink, struct rs_diag *diag)
         "$7::timestamptz[], $8::smallint[], $9::int[], $10::bigint[], $11::text[], $12::text[], $13::timestamptz[], "
         "$14::timestamptz[], $15::timestamptz[], $16::timestamptz[], $17::timestamptz[], $18::text[], $19::text[], "
         "$20::text[], $21::text[], $22::text[], $23::text[], $24::text[], $25::text[]) ON CONFLICT DO NOTHING";
-    struct rs_work *work = &sink->work;
-    struct rs_pg_params *p = &sink->params;
+    struct rs_pg_params *p = &work->params;
     uint32_t n = collect_shipments(work, NULL);
     if (!n) return RS_OK;
     struct shipment_row *row = rs_arena_get(work->arena, n * sizeof *row);
     collect_shipments(work, row);
     qsort(row, n, sizeof *row, by_shipment_key);
-    EACH(sink, n, RS_PG_INT8, rs_pg_array_int8(p, row[i].parcel_id));
-    EACH(sink, n, RS_PG_TEXT, rs_pg_array_bytes(p, row[i].s->marketplace.p, row[i].s->marketplace.n));
-    EACH(sink, n, RS_PG_TEXT, rs_pg_array_bytes(p, row[i].s->order.p, row[i].s->order.n));
-    EACH(sink, n, RS_PG_TIME, rs_pg_array_time(p, row[i].s->updated_us));
-    EACH(sink, n, RS_PG_UUID, rs_pg_array_bytes(p, row[i].s->key.b, 16));
-    EACH(sink, n, RS_PG_BOOL, {
+    EACH(work, n, RS_PG_INT8, rs_pg_array_int8(p, row[i].parcel_id));
+    EACH(work, n, RS_PG_TEXT, rs_pg_array_bytes(p, row[i].s->marketplace.p, row[i].s->marketplace.n));
+    EACH(work, n, RS_PG_TEXT, rs_pg_array_bytes(p, row[i].s->order.p, row[i].s->order.n));
+    EACH(work, n, RS_PG_TIME, rs_pg_array_time(p, row[i].s->updated_us));
+    EACH(work, n, RS_PG_UUID, rs_pg_array_bytes(p, row[i].s->key.b, 16));
+    EACH(work, n, RS_PG_BOOL, {
         char cancelled = row[i].s->cancelled;
         rs_pg_array_bytes(p, &cancelled, 1);
     });
-    EACH(sink, n, RS_PG_TIME, rs_pg_array_time(p, published_of(work, row[i].message)));
-    EACH(sink, n, RS_PG_INT2, rs_pg_array_int2(p, topic_of(work, row[i].message)));
-    EACH(sink, n, RS_PG_INT4, rs_pg_array_int4(p, number_of(work, row[i].message)));
-    EACH(sink, n, RS_PG_INT8, rs_pg_array_int8(p, offset_of(work, row[i].message)));
-    EACH(sink, n, RS_PG_TEXT, put_text(p, row[i].s->seller));
-    EACH(sink, n, RS_PG_TEXT, put_text(p, row[i].s->service));
-    EACH(sink, n, RS_PG_TIME, rs_pg_array_time(p, row[i].s->dispatched_us));
-    EACH(sink, n, RS_PG_TIME, rs_pg_array_time(p, row[i].s->promised.from_us));
-    EACH(sink, n, RS_PG_TIME, rs_pg_array_time(p, row[i].s->promised.to_us));
-    EACH(sink, n, RS_PG_TIME, rs_pg_array_time(p, row[i].s->claim.from_us));
-    EACH(sink, n, RS_PG_TIME, rs_pg_array_time(p, row[i].s->claim.to_us));
-    put_place(sink, n, shipment_origin, row);
-    put_place(sink, n, shipment_destination, row);
+    EACH(work, n, RS_PG_TIME, rs_pg_array_time(p, published_of(work, row[i].message)));
+    EACH(work, n, RS_PG_INT2, rs_pg_array_int2(p, topic_of(work, row[i].message)));
+    EACH(work, n, RS_PG_INT4, rs_pg_array_int4(p, number_of(work, row[i].message)));
+    EACH(work, n, RS_PG_INT8, rs_pg_array_int8(p, offset_of(work, row[i].message)));
+    EACH(work, n, RS_PG_TEXT, put_text(p, row[i].s->seller));
+    EACH(work, n, RS_PG_TEXT, put_text(p, row[i].s->service));
+    EACH(work, n, RS_PG_TIME, rs_pg_array_time(p, row[i].s->dispatched_us));
+    EACH(work, n, RS_PG_TIME, rs_pg_array_time(p, row[i].s->promised.from_us));
+    EACH(work, n, RS_PG_TIME, rs_pg_array_time(p, row[i].s->promised.to_us));
+    EACH(work, n, RS_PG_TIME, rs_pg_array_time(p, row[i].s->claim.from_us));
+    EACH(work, n, RS_PG_TIME, rs_pg_array_time(p, row[i].s->claim.to_us));
+    put_place(work, n, shipment_origin, row);
+    put_place(work, n, shipment_destination, row);
     struct rs_pg_rows *rows;
-    int err = rs_pg_run(sink->pg, add, p, &rows, diag);
+    int err = rs_pg_run(work->pg, add, p, &rows, diag);
     if (!err) work->counts.shipments += (uint64_t)rs_pg_affected(rows);
     return err;
 }
@@ -387,7 +390,7 @@ static uint32_t collect_wordings(const struct rs_work *work, struct rs_work_word
 
 /* With --raw all: every wording of an event that is not the one in its row.
  * Packing is deterministic, so equal bytes have equal stored forms. */
-static int put_wordings(struct rs_sink *sink, struct rs_diag *diag)
+static int put_wordings(struct rs_work *work, struct rs_diag *diag)
 {
     static const char add[] =
         "INSERT INTO rastro.event_wordings (parcel_id, fp, raw_key, raw, published_at, topic, kafka_partition, "
@@ -395,38 +398,37 @@ static int put_wordings(struct rs_sink *sink, struct rs_diag *diag)
         "$4::bytea[], $5::timestamptz[], $6::smallint[], $7::int[], $8::bigint[]) w (id, fp, k, raw, at, t, p, o) "
         "WHERE EXISTS (SELECT FROM rastro.events e WHERE e.parcel_id = w.id AND e.fp = w.fp "
         "AND e.raw IS DISTINCT FROM w.raw) ORDER BY w.id, w.fp, w.k, w.t, w.p, w.o ON CONFLICT DO NOTHING";
-    struct rs_work *work = &sink->work;
-    struct rs_pg_params *p = &sink->params;
-    if (sink->options.raw != RS_RAW_ALL) return RS_OK;
+    struct rs_pg_params *p = &work->params;
+    if (work->sink->options.raw != RS_RAW_ALL) return RS_OK;
     uint32_t n = collect_wordings(work, NULL);
     if (!n) return RS_OK;
     struct rs_work_wording *row = rs_arena_get(work->arena, n * sizeof *row);
     collect_wordings(work, row);
-    EACH(sink, n, RS_PG_INT8, rs_pg_array_int8(p, work->parcel[row[i].parcel].id));
-    EACH(sink, n, RS_PG_UUID, rs_pg_array_bytes(p, row[i].event->fp.b, 16));
-    EACH(sink, n, RS_PG_UUID, {
+    EACH(work, n, RS_PG_INT8, rs_pg_array_int8(p, work->parcel[row[i].parcel].id));
+    EACH(work, n, RS_PG_UUID, rs_pg_array_bytes(p, row[i].event->fp.b, 16));
+    EACH(work, n, RS_PG_UUID, {
         struct rs_key key = rs_key_of(row[i].event->raw.p, row[i].event->raw.n);
         rs_pg_array_bytes(p, key.b, 16);
     });
-    EACH(sink, n, RS_PG_BYTEA, {
+    EACH(work, n, RS_PG_BYTEA, {
         const struct rs_profile *profile = rs_work_message(work, row[i].message)->message.profile;
-        rs_buf_clear(&sink->raw);
-        rs_raw_pack(sink->coder, rs_sink_dictionary_of(sink, profile), row[i].event->raw, &sink->raw);
-        rs_pg_array_bytes(p, sink->raw.p, (uint32_t)sink->raw.n);
+        rs_buf_clear(&work->raw);
+        rs_raw_pack(work->coder, rs_sink_dictionary_of(work->sink, profile), row[i].event->raw, &work->raw);
+        rs_pg_array_bytes(p, work->raw.p, (uint32_t)work->raw.n);
     });
-    EACH(sink, n, RS_PG_TIME, rs_pg_array_time(p, published_of(work, row[i].message)));
-    EACH(sink, n, RS_PG_INT2, rs_pg_array_int2(p, topic_of(work, row[i].message)));
-    EACH(sink, n, RS_PG_INT4, rs_pg_array_int4(p, number_of(work, row[i].message)));
-    EACH(sink, n, RS_PG_INT8, rs_pg_array_int8(p, offset_of(work, row[i].message)));
-    return rs_pg_run(sink->pg, add, p, NULL, diag);
+    EACH(work, n, RS_PG_TIME, rs_pg_array_time(p, published_of(work, row[i].message)));
+    EACH(work, n, RS_PG_INT2, rs_pg_array_int2(p, topic_of(work, row[i].message)));
+    EACH(work, n, RS_PG_INT4, rs_pg_array_int4(p, number_of(work, row[i].message)));
+    EACH(work, n, RS_PG_INT8, rs_pg_array_int8(p, offset_of(work, row[i].message)));
+    return rs_pg_run(work->pg, add, p, NULL, diag);
 }
 
-int rs_work_rest(struct rs_sink *sink, struct rs_diag *diag)
+int rs_work_rest(struct rs_work *work, struct rs_diag *diag)
 {
-    int err = put_changes(sink, diag);
-    if (!err) err = put_views(sink, diag);
-    if (!err) err = put_facts(sink, diag);
-    if (!err) err = put_links(sink, diag);
-    if (!err) err = put_wordings(sink, diag);
-    return err ? err : put_shipments(sink, diag);
+    int err = put_changes(work, diag);
+    if (!err) err = put_looks(work, diag);
+    if (!err) err = put_facts(work, diag);
+    if (!err) err = put_links(work, diag);
+    if (!err) err = put_wordings(work, diag);
+    return err ? err : put_shipments(work, diag);
 }

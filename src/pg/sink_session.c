@@ -50,23 +50,42 @@ bool rs_sink_pause(struct rs_sink *sink, int64_t *pause_us)
 
 /* ---- the session ------------------------------------------------------------------ */
 
-static int read_history(struct rs_sink *sink, bool *ret_same, struct rs_diag *diag)
+static int read_history(struct rs_sink *sink, bool *ret_same, int64_t *ret_epoch, struct rs_diag *diag)
 {
     static const char identify[] =
         "SELECT (SELECT system_identifier FROM pg_control_system()), "
         "('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::bigint, "
-        "(SELECT proof FROM rastro.proofs WHERE member = $1 AND worker = $2)";
+        "(SELECT proof FROM rastro.proofs WHERE member = $1 AND worker = $2), "
+        "(SELECT coalesce(max(epoch), 0) FROM rastro.epochs)";
     struct rs_pg_rows *rows;
     rs_pg_uuid(&sink->params, sink->options.member);
     rs_pg_int4(&sink->params, sink->options.worker);
     int err = rs_pg_run(sink->pg, identify, &sink->params, &rows, diag);
     if (err) return err;
     int64_t system_id = rs_pg_get_int(rows, 0, 0), timeline = rs_pg_get_int(rows, 0, 1);
-    bool proof_there = !rs_pg_is_null(rows, 0, 2) && rs_key_eq(rs_pg_get_key(rows, 0, 2), sink->proof);
-    *ret_same = sink->system_id == system_id && sink->timeline == timeline && (!sink->proved || proof_there);
+    struct rs_key proof = rs_pg_get_key(rows, 0, 2);
+    /* A COMMIT whose answer was lost may have put the one that we do not know of yet. */
+    bool proof_there = !rs_pg_is_null(rows, 0, 2) &&
+                       (rs_key_eq(proof, sink->proof) || (sink->tried && rs_key_eq(proof, sink->tried->proof)));
+    *ret_same = !sink->system_id ||
+                (sink->system_id == system_id && sink->timeline == timeline && (!sink->proved || proof_there));
+    *ret_epoch = rs_pg_get_int(rows, 0, 3);
     sink->system_id = system_id;
     sink->timeline = timeline;
     return RS_OK;
+}
+
+/* Both sessions must talk to one server. */
+static int compare_sessions(struct rs_sink *sink, struct rs_diag *diag)
+{
+    static const char identify[] =
+        "SELECT (SELECT system_identifier FROM pg_control_system()), "
+        "('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::bigint";
+    struct rs_pg_rows *rows;
+    int err = rs_pg_run(sink->asking, identify, NULL, &rows, diag);
+    if (err) return err;
+    if (rs_pg_get_int(rows, 0, 0) == sink->system_id && rs_pg_get_int(rows, 0, 1) == sink->timeline) return RS_OK;
+    return rs_fail(diag, RS_E_SERVER, "postgresql %s: two sessions have two histories", rs_pg_where(sink->pg));
 }
 
 /* A server in recovery looks like one that is away, until it is promoted. */
@@ -81,23 +100,28 @@ static int check_primary(struct rs_sink *sink, struct rs_diag *diag)
     return err;
 }
 
-/* Ids and blocks are asked for again in any case: they
- * are few; what D2 guards beyond them is the parcel table. */
+/* Ids and blocks are asked for again in any case: they are few.  What D2 guards
+ * beyond them is the parcel table. */
 int rs_sink_settle_in(struct rs_sink *sink, struct rs_diag *diag)
 {
-    bool known = sink->system_id != 0, same = false;
+    bool same = false;
+    int64_t epoch = 0;
     rs_sink_forget_ids(sink);
     int err = check_primary(sink, diag);
-    if (!err) err = read_history(sink, &same, diag);
-    if (!err && known && !same) {
+    if (!err) err = read_history(sink, &same, &epoch, diag);
+    if (!err) err = compare_sessions(sink, diag);
+    if (err) return err;
+    if (!same) {
         rs_warn("postgresql %s: another history of the database than before; everything known is forgotten",
                 rs_pg_where(sink->pg));
         sink->proved = false;
     }
+    rs_sink_adopt(sink, same, epoch);
     static const char settings[] = "SET search_path = pg_catalog, pg_temp; SET statement_timeout = '10min'; "
                                    "SET lock_timeout = '" BATCH_LOCK_TIMEOUT
                                    "'; SET idle_in_transaction_session_timeout = '1min'";
-    if (!err) err = rs_pg_script(sink->pg, settings, diag);
+    err = rs_pg_script(sink->pg, settings, diag);
+    if (!err) err = rs_pg_script(sink->asking, settings, diag);
     return err ? err : rs_pg_script(sink->pg, rs_sink_temporary, diag);
 }
 
@@ -231,7 +255,7 @@ int rs_sink_claim(struct rs_sink *sink, struct rs_partition *partition, struct r
     int64_t pause = RS_SINK_PAUSE_MIN_US;
     for (;;) {
         int32_t topic;
-        int err = rs_pg_alive(sink->pg) ? RS_OK : rs_sink_come_back(sink, diag);
+        int err = rs_pg_alive(sink->pg) && rs_pg_alive(sink->asking) ? RS_OK : rs_sink_come_back(sink, diag);
         if (!err) err = rs_sink_topic_id(sink, partition->topic, &topic, diag);
         struct claim claim;
         if (!err) err = claim_once(sink, partition, ANY_TERM, &claim, diag);
@@ -286,6 +310,7 @@ int rs_sink_halt(struct rs_sink *sink, struct rs_partition *partition, struct rs
 static int reconnect(struct rs_sink *sink, struct rs_diag *diag)
 {
     int err = rs_pg_reopen(sink->pg, diag);
+    if (!err) err = rs_pg_reopen(sink->asking, diag);
     return err ? err : rs_sink_settle_in(sink, diag);
 }
 

@@ -119,6 +119,7 @@ int rs_verb_ingest(const struct rs_options *options, struct rs_diag *diag)
         .batch_rows = (uint32_t)rs_opt_number(options, RS_OPT_BATCH_ROWS),
         .batch_bytes = rs_opt_number(options, RS_OPT_BATCH_BYTES),
         .batch_age_us = rs_opt_number(options, RS_OPT_BATCH_AGE),
+        .table_bytes = rs_opt_number(options, RS_OPT_TABLE_BYTES),
         .future_us = rs_opt_number(options, RS_OPT_FUTURE),
         .raw = raw_mode(options),
         .until_end = rs_opt_flag(options, RS_OPT_UNTIL_END),

@@ -30,9 +30,9 @@ LAYERS = {
 # The layer of each contract in include/rastro.
 CONTRACTS = {
     "base": "arena atomic clock counters error fault hash log str strmap",
-    "sync": "mailbox",
+    "sync": "mailbox table",
     "parse": "json time zone",
-    "core": "batch catalog decode event explain number partition profile raw track",
+    "core": "batch catalog decode event explain number partition profile quick raw track",
     "file": "file",
     "kafka": "kafka",
     "http": "httpd",
