@@ -183,28 +183,34 @@ int rs_work_parcels(struct rs_work *work, struct rs_diag *diag)
 
 /* ---- status hints --------------------------------------------------------------------- */
 
-/* Of parcels that were there, where the stage changed. */
+static int by_id(const void *a, const void *b)
+{
+    const struct rs_work_parcel *const *x = a, *const *y = b;
+    return ((*x)->id > (*y)->id) - ((*x)->id < (*y)->id);
+}
+
+/* Of parcels that were there, where the stage changed; locked by id, since that
+ * is the order of the list that is looped over. */
 int rs_work_status(struct rs_work *work, struct rs_diag *diag)
 {
     static const char change[] =
-        "WITH w AS MATERIALIZED (SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::timestamptz[]) w (id, status, at)), "
-        "l AS MATERIALIZED (SELECT p.parcel_id FROM rastro.parcels p JOIN w ON p.parcel_id = w.id "
-        "ORDER BY p.parcel_id FOR NO KEY UPDATE OF p) "
         "UPDATE rastro.parcels p SET status = w.status, status_at = w.at "
-        "FROM w JOIN l ON l.parcel_id = w.id WHERE p.parcel_id = w.id";
+        "FROM unnest($1::bigint[], $2::smallint[], $3::timestamptz[]) w (id, status, at) WHERE p.parcel_id = w.id";
+    const struct rs_work_parcel **list = rs_arena_get(work->arena, (work->parcel_n + 1) * sizeof *list);
     uint32_t n = 0;
-#define EACH_HINT(element, put)                                 \
-    rs_pg_array_open(&work->params, element);                   \
-    for (uint32_t i = 0; i < work->parcel_n; i++) {             \
-        const struct rs_work_parcel *parcel = &work->parcel[i]; \
-        if (parcel->hint) put;                                  \
-    }                                                           \
-    rs_pg_array_close(&work->params)
-    for (uint32_t i = 0; i < work->parcel_n; i++) n += work->parcel[i].hint;
+    for (uint32_t i = 0; i < work->parcel_n; i++) {
+        if (work->parcel[i].hint) list[n++] = &work->parcel[i];
+    }
     if (!n) return RS_OK;
-    EACH_HINT(RS_PG_INT8, rs_pg_array_int8(&work->params, parcel->id));
-    EACH_HINT(RS_PG_INT2, rs_pg_array_int2(&work->params, (int16_t)parcel->status));
-    EACH_HINT(RS_PG_TIME, rs_pg_array_time(&work->params, parcel->head->instant_us));
-#undef EACH_HINT
+    qsort(list, n, sizeof *list, by_id);
+    rs_pg_array_open(&work->params, RS_PG_INT8);
+    for (uint32_t i = 0; i < n; i++) rs_pg_array_int8(&work->params, list[i]->id);
+    rs_pg_array_close(&work->params);
+    rs_pg_array_open(&work->params, RS_PG_INT2);
+    for (uint32_t i = 0; i < n; i++) rs_pg_array_int2(&work->params, (int16_t)list[i]->status);
+    rs_pg_array_close(&work->params);
+    rs_pg_array_open(&work->params, RS_PG_TIME);
+    for (uint32_t i = 0; i < n; i++) rs_pg_array_time(&work->params, list[i]->head->instant_us);
+    rs_pg_array_close(&work->params);
     return rs_pg_run(work->pg, change, &work->params, NULL, diag);
 }

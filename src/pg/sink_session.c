@@ -117,7 +117,12 @@ int rs_sink_settle_in(struct rs_sink *sink, struct rs_diag *diag)
         sink->proved = false;
     }
     rs_sink_adopt(sink, same, epoch);
+    /* Every statement of ours looks rows up by key for a sorted list: whatever the
+     * tables' statistics say, a loop over the list is the plan, and the order in
+     * which rows are locked is the list's. */
     static const char settings[] = "SET search_path = pg_catalog, pg_temp; SET statement_timeout = '10min'; "
+                                   "SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off; "
+                                   "SET plan_cache_mode = force_generic_plan; SET jit = off; "
                                    "SET lock_timeout = '" BATCH_LOCK_TIMEOUT
                                    "'; SET idle_in_transaction_session_timeout = '1min'";
     err = rs_pg_script(sink->pg, settings, diag);

@@ -1,0 +1,302 @@
+/* What is decided from the parcel table is what is decided from the rows. */
+#include "rastro/quick.h"
+
+#include "letters.h"
+
+enum { REPORTS_MAX = 4 };
+
+static const struct rs_reading reading = {1, (2025 - 2000) * 26 + 2};
+
+struct parcel {
+    struct rs_table *table;
+    struct rs_table_thread *thread;
+    struct rs_table_key key;
+    struct rs_track_store *store;
+    struct rs_quick *under_way; /* durable in the store, not yet in the table */
+    bool exists;
+    unsigned quick, rows; /* how batches were decided */
+};
+
+static bool no_ids(void *self, int32_t source)
+{
+    (void)self;
+    (void)source;
+    return false;
+}
+
+static void open_parcel(struct parcel *p)
+{
+    struct rs_table_options options = {.memory_max = 4 << 20, .threads_max = 2, .head_cmp = rs_quick_head_cmp};
+    *p = (struct parcel){.table = rs_table_new(&options), .store = rs_arena_zero(rs_test_arena(), sizeof *p->store)};
+    p->thread = rs_table_join(p->table);
+    p->key = rs_table_key_of(p->table, "RB1", 3);
+}
+
+static void close_parcel(struct parcel *p)
+{
+    rs_table_leave(p->thread);
+    rs_table_free(p->table);
+}
+
+/* As PostgreSQL does: a view's facts stay where only their tag was known. */
+static void save(struct rs_track_store *store, struct rs_parcel_state *state)
+{
+    static const struct rs_key unread;
+    for (uint32_t i = 0; i < state->view_n; i++) {
+        struct rs_view *view = &state->view[i];
+        for (uint32_t k = 0; k < store->views; k++) {
+            if (store->view[k].source != view->source) continue;
+            if (rs_key_eq(view->facts, unread)) view->facts = store->view[k].facts;
+            if (view->decided)
+                cr_assert_eq(store->view[k].version, view->version, "decided from another version than is there");
+        }
+        view->version += view->decided;
+    }
+    rs_store_save(store, state);
+    for (uint32_t i = 0; i < state->view_n; i++) state->view[i].version -= state->view[i].decided;
+    for (uint32_t i = 0; i < store->views; i++) store->view[i].decided = false;
+}
+
+static void merge(struct parcel *p, struct rs_quick *q)
+{
+    struct rs_table_facts facts;
+    rs_quick_facts(q, rs_test_arena(), &facts);
+    facts.key = p->key;
+    facts.id = 1;
+    facts.base = q->ref;
+    facts.whole |= !p->exists;
+    rs_table_pin(p->thread);
+    if (facts.whole && !q->ref.record) rs_table_find(p->thread, p->key, &facts.base);
+    rs_table_merge(p->thread, &facts);
+    rs_table_unpin(p->thread);
+    p->exists = true;
+}
+
+static struct rs_quick *new_quick(const struct parcel *p)
+{
+    struct rs_quick *q = rs_arena_zero(rs_test_arena(), sizeof *q);
+    q->table = p->table;
+    q->thread = p->thread;
+    q->state = rs_arena_zero(rs_test_arena(), sizeof *q->state);
+    return q;
+}
+
+static bool report_all(struct rs_quick *q, const struct rs_letter_text *letter, int n)
+{
+    for (int i = 0; i < n; i++) {
+        struct rs_report *report = rs_arena_zero(rs_test_arena(), sizeof *report);
+        *report = rs_letter_report(&letter[i]);
+        struct rs_view_order order = rs_letter_order(&letter[i]);
+        struct rs_track_counts counts;
+        int32_t source = letter[i].source ? letter[i].source : 1;
+        report->looked_us = order.published_us;
+        if (!rs_quick_report(q, rs_test_arena(), report, source, rs_test_say("source-%d", source), reading, 0, &order,
+                             &counts)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* From the table and the batch under way, which is durable only later. */
+static struct rs_quick *decide_quickly(struct parcel *p, const struct rs_letter_text *letter, int n)
+{
+    struct rs_quick *q = new_quick(p);
+    q->before = p->under_way;
+    rs_table_pin(p->thread);
+    bool found = rs_table_find(p->thread, p->key, &q->ref);
+    if (!found) q->ref = (struct rs_table_ref){0};
+    else rs_table_read(p->thread, q->ref, &q->parcel);
+    if (q->before && q->before->whole) q->ref = (struct rs_table_ref){0};
+    bool known = found || (q->before ? q->before->whole || !p->exists : !p->exists);
+    bool decided = known && report_all(q, letter, n);
+    rs_table_unpin(p->thread);
+    return decided ? q : NULL;
+}
+
+static struct rs_quick *decide_by_rows(struct parcel *p, const struct rs_letter_text *letter, int n)
+{
+    struct rs_quick *q = new_quick(p);
+    rs_table_pin(p->thread);
+    if (!rs_table_find(p->thread, p->key, &q->ref)) q->ref = (struct rs_table_ref){0};
+    rs_table_unpin(p->thread);
+    rs_store_load(p->store, q->state);
+    for (int i = 0; i < n; i++) rs_tell(q->state, &letter[i]);
+    rs_quick_of_rows(q, rs_test_arena(), true, no_ids, NULL);
+    return q;
+}
+
+static void tell(struct parcel *p, const struct rs_letter_text *letter, int n)
+{
+    struct rs_quick *q = decide_quickly(p, letter, n), *before = p->under_way;
+    if (!q) {
+        if (before) merge(p, before);
+        p->under_way = NULL;
+        q = decide_quickly(p, letter, n);
+    }
+    p->quick += q != NULL;
+    p->rows += q == NULL;
+    if (!q) q = decide_by_rows(p, letter, n);
+    if (p->under_way) merge(p, p->under_way);
+    save(p->store, q->state);
+    p->under_way = q;
+}
+
+static void settle(struct parcel *p)
+{
+    if (p->under_way) merge(p, p->under_way);
+    p->under_way = NULL;
+}
+
+static const char *views_in_words(const struct rs_track_store *store)
+{
+    struct rs_buf buf = {0};
+    for (int32_t source = 1; source < 4; source++) {
+        for (uint32_t i = 0; i < store->views; i++) {
+            const struct rs_view *v = &store->view[i];
+            if (v->source != source || (!rs_view_applied(v) && !v->has_facts)) continue;
+            rs_buf_printf(&buf, "%d: at %lld count %d published %lld rev %d version %u facts %02x%02x; ", source,
+                          (long long)v->order.at_us, v->order.count, (long long)v->order.published_us, v->rev,
+                          v->version, v->facts.b[0], v->facts.b[1]);
+        }
+    }
+    const char *text = rs_test_say("%s", rs_buf_cstr(&buf)).p;
+    rs_buf_free(&buf);
+    return text;
+}
+
+static void tell_rows(struct rs_track_store *store, const struct rs_letter_text *letter, int n)
+{
+    struct rs_parcel_state state;
+    rs_store_load(store, &state);
+    for (int i = 0; i < n; i++) rs_tell(&state, &letter[i]);
+    save(store, &state);
+}
+
+static const char *words_of(const struct rs_track_store *store)
+{
+    struct rs_parcel_state state;
+    rs_store_load(store, &state);
+    return rs_state_words(&state);
+}
+
+/* ---- by chance -------------------------------------------------------------------------- */
+
+/* Mostly a history that grows by a scan, as real ones do. */
+static struct rs_letter_text make_letter(uint64_t *seed, int step)
+{
+    char scans[64];
+    int n = 0, last = step < 8 ? step : 7;
+    bool strange = rs_test_below(seed, 6) == 0;
+    bool part = rs_test_below(seed, 8) == 0;
+    for (int i = part ? last : 0; i <= last; i++) {
+        if (strange && rs_test_below(seed, 4) == 0) continue;
+        bool other = strange && rs_test_below(seed, 5) == 0;
+        scans[n++] = (char)((other ? 'A' : 'a') + i);
+        scans[n++] = ' ';
+    }
+    scans[n] = '\0';
+    int late = rs_test_below(seed, 5) == 0 ? (int)rs_test_below(seed, 4) : 0;
+    static const char *const facts[] = {NULL, NULL, NULL, "promised by May", "promised by June"};
+    return (struct rs_letter_text){
+        .scans = rs_test_say("%s", scans).p,
+        .at = step - late + 1,
+        .published = step + 2,
+        .count = n / 2,
+        .source = rs_test_below(seed, 6) == 0 ? 2 : 1,
+        .part = part,
+        .facts = facts[rs_test_below(seed, 5)],
+    };
+}
+
+Test(quick, decides_as_the_rows_do)
+{
+    uint64_t seed = rs_test_seed();
+    rs_special_scan['h'] = (struct rs_special_scan){.status = "delivered.other"};
+    rs_special_scan['c'] = (struct rs_special_scan){.kind = RS_EVENT_REPORTED};
+    unsigned quick = 0, rows = 0;
+    for (int life = 0; life < 400; life++) {
+        struct rs_arena_mark mark = rs_arena_mark(rs_test_arena());
+        struct rs_buf told = {0};
+        struct parcel p;
+        open_parcel(&p);
+        struct rs_track_store *truth = rs_arena_zero(rs_test_arena(), sizeof *truth);
+        for (int step = 0; step < 10; step++) {
+            struct rs_letter_text letter[REPORTS_MAX];
+            int n = 1 + (int)rs_test_below(&seed, 2);
+            for (int i = 0; i < n; i++) {
+                letter[i] = make_letter(&seed, step);
+                rs_buf_printf(&told, " %d%s\"%s\"@%d%s%s", letter[i].source, letter[i].part ? "+" : "=",
+                              letter[i].scans, (int)letter[i].at, letter[i].facts ? " " : "",
+                              letter[i].facts ? letter[i].facts : "");
+            }
+            rs_buf_printf(&told, " |");
+            tell_rows(truth, letter, n);
+            tell(&p, letter, n);
+            const char *want = words_of(truth), *got = words_of(p.store);
+            cr_assert(!strcmp(got, want), "told%s: %s; not %s", rs_buf_cstr(&told), got, want);
+            const char *want_views = views_in_words(truth), *got_views = views_in_words(p.store);
+            cr_assert(!strcmp(got_views, want_views), "told%s: %s; not %s", rs_buf_cstr(&told), got_views, want_views);
+        }
+        settle(&p);
+        quick += p.quick;
+        rows += p.rows;
+        close_parcel(&p);
+        rs_buf_free(&told);
+        rs_arena_rewind(rs_test_arena(), mark);
+    }
+    cr_assert(quick > rows, "only %u of %u batches were decided quickly: the test shows little", quick, quick + rows);
+}
+
+/* ---- one by one --------------------------------------------------------------------------- */
+
+Test(quick, needs_no_rows_for_a_history_that_grows)
+{
+    struct parcel p;
+    open_parcel(&p);
+    static const struct rs_letter_text letter[] = {{"a", 1}, {"a b", 2}, {"a b c", 3}, {"a b c", 3}, {"a b c d", 4}};
+    for (size_t i = 0; i < COUNT(letter); i++) tell(&p, &letter[i], 1);
+    cr_assert_eq(p.rows, 0);
+    cr_assert_str_eq(words_of(p.store), "a b c d; head d");
+    close_parcel(&p);
+}
+
+Test(quick, asks_the_rows_about_what_is_gone)
+{
+    static const struct {
+        struct rs_letter_text first, second;
+        unsigned rows;
+    } cases[] = {
+        {{"a b", 1}, {"a", 2}, 1},               /* withdrawn */
+        {{"a b", 1}, {"a B", 2}, 1},             /* corrected */
+        {{"a b", 2}, {"a c", 1}, 1},             /* an older one adds */
+        {{"a b", 2}, {"a", 1}, 0},               /* an older one adds nothing */
+        {{"a b", 1}, {"c", 9, .part = true}, 1}, /* told apart from the history */
+        {{"a", 1, .part = true}, {"b", 2, .part = true}, 0},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct parcel p;
+        open_parcel(&p);
+        tell(&p, &cases[i].first, 1);
+        settle(&p);
+        tell(&p, &cases[i].second, 1);
+        cr_assert_eq(p.rows, cases[i].rows, "case %zu: %u", i, p.rows);
+        close_parcel(&p);
+    }
+}
+
+Test(quick, orders_heads_by_instant_then_source_then_sequence_then_rank)
+{
+    struct rs_table_head low = {{5, 1, 1, 1}}, high = low;
+    static const struct rs_table_head step = {{1, 1, 1, 1}};
+    for (int i = 0; i < 4; i++) {
+        high = low;
+        high.word[i] += step.word[i];
+        cr_assert(rs_quick_head_cmp(&low, &high, NULL) < 0);
+        cr_assert(rs_quick_head_cmp(&high, &low, NULL) > 0);
+        for (int k = i + 1; k < 4; k++) high.word[k] = 0;
+        cr_assert(rs_quick_head_cmp(&low, &high, NULL) < 0, "word %d outweighs those behind it", i);
+    }
+    struct rs_table_head before_1970 = {{(uint64_t)-5, 9, 9, 9}};
+    cr_assert(rs_quick_head_cmp(&before_1970, &low, NULL) < 0);
+}
