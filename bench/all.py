@@ -13,6 +13,7 @@ COMMANDS = {
     "ingest": [sys.executable, os.path.join(HERE, "ingest.py")],
     "decode": [DECODE],
     "layout": [sys.executable, os.path.join(HERE, "layout.py")],
+    "peers": [sys.executable, os.path.join(HERE, "peers.py")],
 }
 
 # What is claimed, the benchmark, and its keys.
@@ -27,6 +28,9 @@ CLAIMS = [
     ("a timeline from ranges, time as a share of months", "layout", "{ranges_to_months_lookup_1_ratio:.2f}"),
     ("bytes a row without and with raw bytes", "layout", "{raw_none_one_event_bytes_a_row}, "
                                                          "{raw_new_one_event_bytes_a_row}"),
+    ("rows a second from process start to the last row: rastro; own Java, own Python, Flink, Debezium", "peers",
+     "{rastro_rows_per_s:,}; {java_rows_per_s:,}, {python_rows_per_s:,}, {flink_rows_per_s:,}, "
+     "{debezium_rows_per_s:,}"),
 ]
 
 

@@ -9,12 +9,24 @@ struct rs_strmap_slot {
     uint32_t hash, value;
 };
 
+static uint64_t mix(uint64_t h, uint64_t word)
+{
+    h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+    return h ^ h >> 29;
+}
+
+/* Eight bytes at a time. */
 static uint32_t hash_of(struct rs_str key)
 {
-    uint64_t h = UINT64_C(0x9e3779b97f4a7c15) ^ key.n;
-    for (uint32_t i = 0; i < key.n; i++) {
-        h = (h ^ (unsigned char)key.p[i]) * UINT64_C(0x100000001b3);
+    uint64_t h = key.n, word = 0;
+    const char *p = key.p;
+    uint32_t n = key.n;
+    for (; n >= sizeof word; p += sizeof word, n -= (uint32_t)sizeof word) {
+        memcpy(&word, p, sizeof word);
+        h = mix(h, word);
     }
+    for (word = 0; n; n--) word = word << 8 | (unsigned char)p[n - 1];
+    h = mix(h, word);
     return (uint32_t)(h ^ h >> 32);
 }
 
@@ -46,12 +58,13 @@ bool rs_strmap_add(struct rs_strmap *map, struct rs_str key, uint32_t value)
     if (slot->key.p) return false;
     *slot = (struct rs_strmap_slot){{key.n ? key.p : "", key.n}, hash, value};
     map->count++;
+    map->lengths |= rs_length_bit(key.n);
     return true;
 }
 
 uint32_t rs_strmap_get(const struct rs_strmap *map, struct rs_str key)
 {
-    if (!map->count) return RS_STRMAP_NONE;
+    if (!(map->lengths & rs_length_bit(key.n))) return RS_STRMAP_NONE;
     const struct rs_strmap_slot *slot = find(map, key, hash_of(key));
     return slot->key.p ? slot->value : RS_STRMAP_NONE;
 }

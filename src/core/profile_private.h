@@ -122,6 +122,7 @@ struct rs_profile {
 
     struct rs_str missing[RS_MISSING_MAX];
     uint32_t missing_n;
+    uint64_t missing_lengths; /* rs_length_bit of each */
     bool missing_false;
 
     struct rs_shape shape[RS_SHAPES_MAX];

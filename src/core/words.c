@@ -18,9 +18,18 @@ struct rs_str rs_say(const struct rs_decoder *d, const char *fmt, ...)
     return rs_arena_str(d->arena, rs_str_cut((struct rs_str){text, length}, SAY_MAX));
 }
 
+struct rs_str rs_joined(const struct rs_decoder *d, struct rs_str a, char between, struct rs_str b)
+{
+    char *start = rs_arena_get(d->arena, (size_t)a.n + 1 + b.n);
+    if (a.n) memcpy(start, a.p, a.n);
+    start[a.n] = between;
+    if (b.n) memcpy(start + a.n + 1, b.p, b.n);
+    return (struct rs_str){start, a.n + 1 + b.n};
+}
+
 /* ---- words ---------------------------------------------------------------------- */
 
-static bool is_missing(const struct rs_profile *profile, struct rs_str word)
+static bool is_listed(const struct rs_profile *profile, struct rs_str word)
 {
     for (uint32_t i = 0; i < profile->missing_n; i++) {
         if (rs_str_eq(profile->missing[i], word)) return true;
@@ -28,7 +37,12 @@ static bool is_missing(const struct rs_profile *profile, struct rs_str word)
     return false;
 }
 
-static struct rs_str node_word(const struct rs_decoder *d, uint32_t at)
+static inline bool is_missing(const struct rs_profile *profile, struct rs_str word)
+{
+    return profile->missing_lengths & rs_length_bit(word.n) && is_listed(profile, word);
+}
+
+static inline struct rs_str node_word(const struct rs_decoder *d, uint32_t at)
 {
     const struct rs_json_node *node = &d->json.node[at];
     switch (node->type) {
@@ -44,8 +58,8 @@ static struct rs_str node_word(const struct rs_decoder *d, uint32_t at)
     }
 }
 
-static struct rs_str slot_word(const struct rs_decoder *d, const struct rs_match *block, uint16_t slot,
-                               uint32_t *ret_node)
+static inline struct rs_str slot_word(const struct rs_decoder *d, const struct rs_match *block, uint16_t slot,
+                                      uint32_t *ret_node)
 {
     const struct rs_match *match = slot & RS_SLOT_ROOT ? &d->root : block;
     uint32_t at = match->slot[slot & ~RS_SLOT_ROOT];
@@ -74,16 +88,25 @@ static struct rs_str join(const struct rs_decoder *d, const struct rs_match *blo
     return (struct rs_str){start, (uint32_t)(out - start)};
 }
 
-struct rs_str rs_word(const struct rs_decoder *d, const struct rs_match *block, const struct rs_word_rule *rule,
-                      uint32_t *ret_node)
+/* The first of several alternatives that is there. */
+static struct rs_str alternative(const struct rs_decoder *d, const struct rs_match *block,
+                                 const struct rs_word_rule *rule, uint32_t *ret_node)
 {
-    if (ret_node) *ret_node = 0;
     for (uint32_t i = 0; i < rule->n; i++) {
         struct rs_str word = rule->alt[i].n == 1 ? slot_word(d, block, rule->alt[i].slot[0], ret_node)
                                                  : join(d, block, rule, i, ret_node);
         if (word.n) return word;
     }
     return RS_STR_NONE;
+}
+
+struct rs_str rs_word_of(const struct rs_decoder *d, const struct rs_match *block, const struct rs_word_rule *rule,
+                         uint32_t *ret_node)
+{
+    if (ret_node) *ret_node = 0;
+    bool simple = rule->n == 1 && rule->alt[0].n == 1;
+    if (!simple) return alternative(d, block, rule, ret_node);
+    return slot_word(d, block, rule->alt[0].slot[0], ret_node);
 }
 
 /* PostgreSQL's text has no NUL; U+FFFD stands for it. */
@@ -106,10 +129,10 @@ static struct rs_str cut(struct rs_str word, uint16_t *marks)
     return rs_str_cut(word, RS_WORD_MAX);
 }
 
-static struct rs_str kept(const struct rs_decoder *d, struct rs_str word, uint16_t *marks)
+static inline struct rs_str kept(const struct rs_decoder *d, struct rs_str word, uint16_t *marks)
 {
     word = cut(word, marks);
-    if (word.n && memchr(word.p, '\0', word.n)) {
+    if (d->json.escapes && word.n && memchr(word.p, '\0', word.n)) {
         word = cut(without_nul(d, word), marks); /* which made it longer */
         *marks |= RS_MARK_nul;
     }
@@ -119,6 +142,7 @@ static struct rs_str kept(const struct rs_decoder *d, struct rs_str word, uint16
 struct rs_str rs_word_kept(const struct rs_decoder *d, const struct rs_match *block, const struct rs_word_rule *rule,
                            uint16_t *marks, uint32_t *ret_node)
 {
+    if (!rule->n) return rs_word(d, block, rule, ret_node);
     return kept(d, rs_word(d, block, rule, ret_node), marks);
 }
 
@@ -131,20 +155,17 @@ static const struct rs_country *country_of(const struct rs_decoder *d, struct rs
     return i == RS_STRMAP_NONE ? rs_country_of(d->catalog, word) : &d->catalog->country[i];
 }
 
-struct rs_place rs_read_place(const struct rs_decoder *d, const struct rs_match *block,
-                              const struct rs_place_rule *rule, uint16_t *marks, struct rs_event_trace *trace)
+void rs_read_place(const struct rs_decoder *d, const struct rs_match *block, const struct rs_place_rule *rule,
+                   uint16_t *marks, struct rs_event_trace *trace, struct rs_place *ret)
 {
     struct rs_event_trace none;
     if (!trace) trace = &none;
-    struct rs_place place = {
-        .country = rs_word_kept(d, block, &rule->country, marks, &trace->country),
-        .region = rs_word_kept(d, block, &rule->region, marks, &trace->region),
-        .city = rs_word_kept(d, block, &rule->city, marks, &trace->city),
-        .name = rs_word_kept(d, block, &rule->name, marks, &trace->name),
-    };
-    const struct rs_country *country = country_of(d, place.country);
-    if (country) memcpy(place.iso2, country->iso2.p, 2);
-    return place;
+    ret->country = rs_word_kept(d, block, &rule->country, marks, &trace->country);
+    ret->region = rs_word_kept(d, block, &rule->region, marks, &trace->region);
+    ret->city = rs_word_kept(d, block, &rule->city, marks, &trace->city);
+    ret->name = rs_word_kept(d, block, &rule->name, marks, &trace->name);
+    const struct rs_country *country = country_of(d, ret->country);
+    memcpy(ret->iso2, country ? country->iso2.p : "\0", 2);
 }
 
 /* ---- times --------------------------------------------------------------------------- */
