@@ -19,13 +19,22 @@ static uint64_t mix(uint64_t h, uint64_t word)
 static uint32_t hash_of(struct rs_str key)
 {
     uint64_t h = key.n, word = 0;
-    const char *p = key.p;
-    uint32_t n = key.n;
-    for (; n >= sizeof word; p += sizeof word, n -= (uint32_t)sizeof word) {
-        memcpy(&word, p, sizeof word);
+    uint32_t half, i = 0;
+    for (; i + sizeof word <= key.n; i += sizeof word) {
+        memcpy(&word, key.p + i, sizeof word);
         h = mix(h, word);
     }
-    for (word = 0; n; n--) word = word << 8 | (unsigned char)p[n - 1];
+    /* The rest, overlapping what was read where there is enough. */
+    if (key.n >= sizeof word) {
+        memcpy(&word, key.p + key.n - sizeof word, sizeof word);
+    } else if (key.n >= sizeof half) {
+        memcpy(&half, key.p, sizeof half);
+        word = half;
+        memcpy(&half, key.p + key.n - sizeof half, sizeof half);
+        word = word << 32 | half;
+    } else {
+        for (word = 0; i < key.n; i++) word = word << 8 | (unsigned char)key.p[i];
+    }
     h = mix(h, word);
     return (uint32_t)(h ^ h >> 32);
 }

@@ -52,21 +52,41 @@ bool rs_recognise(struct rs_decoder *d, struct rs_str *ret_reason);
 
 /* ---- words.c ---- */
 
-/* The rule's word in the block, missing spellings unified to empty.  Most rules
- * of most profiles are empty. */
-struct rs_str rs_word_of(const struct rs_decoder *d, const struct rs_match *block, const struct rs_word_rule *rule,
-                         uint32_t *ret_node);
+/* A node's word, missing spellings unified to empty. */
+struct rs_str rs_node_word(const struct rs_decoder *d, uint32_t at);
+
+/* The first word of a rule of several places. */
+struct rs_str rs_word_of_many(const struct rs_decoder *d, const struct rs_match *block, const struct rs_word_rule *rule,
+                              uint32_t *ret_node);
+
+/* The node of a slot, or 0. */
+static inline uint32_t rs_slot_node(const struct rs_decoder *d, const struct rs_match *block, uint16_t slot)
+{
+    return (slot & RS_SLOT_ROOT ? &d->root : block)->slot[slot & ~RS_SLOT_ROOT];
+}
+
+/* The rule's word in the block.  Most rules of most profiles are empty or plain,
+ * and most of those find nothing. */
 static inline struct rs_str rs_word(const struct rs_decoder *d, const struct rs_match *block,
                                     const struct rs_word_rule *rule, uint32_t *ret_node)
 {
-    if (rule->n) return rs_word_of(d, block, rule, ret_node);
     if (ret_node) *ret_node = 0;
-    return RS_STR_NONE;
+    if (!rule->plain) return rule->n ? rs_word_of_many(d, block, rule, ret_node) : RS_STR_NONE;
+    uint32_t at = rs_slot_node(d, block, rule->alt[0].slot[0]);
+    if (!at) return RS_STR_NONE;
+    struct rs_str word = rs_node_word(d, at);
+    if (word.n && ret_node) *ret_node = at;
+    return word;
 }
 
 /* The same, fit to be stored: no NUL, at most RS_WORD_MAX bytes; adds marks. */
-struct rs_str rs_word_kept(const struct rs_decoder *d, const struct rs_match *block, const struct rs_word_rule *rule,
-                           uint16_t *marks, uint32_t *ret_node);
+struct rs_str rs_kept(const struct rs_decoder *d, struct rs_str word, uint16_t *marks);
+static inline struct rs_str rs_word_kept(const struct rs_decoder *d, const struct rs_match *block,
+                                         const struct rs_word_rule *rule, uint16_t *marks, uint32_t *ret_node)
+{
+    struct rs_str word = rs_word(d, block, rule, ret_node);
+    return word.n > RS_WORD_MAX || d->json.escapes ? rs_kept(d, word, marks) : word;
+}
 
 void rs_read_place(const struct rs_decoder *d, const struct rs_match *block, const struct rs_place_rule *rule,
                    uint16_t *marks, struct rs_event_trace *trace, struct rs_place *ret);

@@ -61,7 +61,7 @@ bool rs_number_clean(struct rs_str pasted, char ret[RS_NUMBER_MAX], uint32_t *re
         char c = clean[(unsigned char)pasted.p[i]];
         if (c == SKIP) continue;
         if (n == RS_NUMBER_MAX || !c) return false;
-        digit |= is_digit(c);
+        digit |= (unsigned char)(c - '0') <= 9;
         ret[n++] = c;
     }
     *ret_n = n;

@@ -162,14 +162,13 @@ static bool filter_passes(const struct rs_step *step, const struct rs_json_node 
     return is_string == step->literal_is_string && rs_str_eq(node[at].s, step->literal);
 }
 
-bool rs_step_selects(const struct rs_step *step, const struct rs_json_node *node, bool in_object, uint32_t c,
-                     uint32_t index)
+bool rs_step_selects(const struct rs_step *step, const struct rs_json_node *node, uint32_t c, uint32_t index)
 {
     switch (step->kind) {
-    case RS_STEP_NAME: return in_object && rs_str_eq(node[c].key, step->name);
-    case RS_STEP_INDEX: return !in_object && index == step->index;
-    case RS_STEP_EACH: return !in_object;
-    default: return !in_object && filter_passes(step, node, c);
+    case RS_STEP_NAME: return false;
+    case RS_STEP_INDEX: return index == step->index;
+    case RS_STEP_EACH: return true;
+    default: return filter_passes(step, node, c);
     }
 }
 
@@ -185,13 +184,16 @@ static bool each_from(const struct each *e, uint32_t depth, uint32_t at)
 {
     if (depth == e->path->n) return e->cb(e->self, at);
     const struct rs_json_node *node = e->json->node;
-    if (node[at].type < RS_JSON_ARRAY) return true;
-    bool in_object = node[at].type == RS_JSON_OBJECT;
+    const struct rs_step *step = &e->path->step[depth];
+    if (step->kind == RS_STEP_NAME) {
+        uint32_t c = member(node, at, step->name);
+        return !c || each_from(e, depth + 1, c);
+    }
+    if (node[at].type != RS_JSON_ARRAY) return true;
     uint32_t index = 0;
     for (uint32_t c = at + 1; c < node[at].next; c = node[c].next, index++) {
-        if (!rs_step_selects(&e->path->step[depth], node, in_object, c, index)) continue;
+        if (!rs_step_selects(step, node, c, index)) continue;
         if (!each_from(e, depth + 1, c)) return false;
-        if (e->path->step[depth].kind == RS_STEP_NAME) break;
     }
     return true;
 }

@@ -39,9 +39,8 @@ struct rs_path {
     struct rs_step step[RS_PATH_STEPS_MAX];
 };
 
-/* Whether `step` selects child `c`, the index-th of its parent. */
-bool rs_step_selects(const struct rs_step *step, const struct rs_json_node *node, bool in_object, uint32_t c,
-                     uint32_t index);
+/* Whether `step` selects element `c`, the index-th of its list. */
+bool rs_step_selects(const struct rs_step *step, const struct rs_json_node *node, uint32_t c, uint32_t index);
 
 /* Strings are copied to `arena`.  On failure returns false with the reason and
  * the offset in `text` of what is wrong. */

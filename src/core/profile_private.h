@@ -30,6 +30,7 @@
  * joins up to four places. */
 struct rs_word_rule {
     uint32_t n;
+    bool plain; /* one alternative of one place, as most are */
     struct {
         uint32_t n;
         uint16_t slot[RS_PARTS_MAX];

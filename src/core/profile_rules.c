@@ -73,11 +73,15 @@ int rs_compile_word(struct compile *c, uint32_t at, struct rs_word_rule *rule)
 {
     *rule = (struct rs_word_rule){0};
     if (!at) return RS_OK;
-    if (node_at(c, at)->type != RS_JSON_ARRAY) return compile_alternative(c, at, rule);
     int err = RS_OK;
-    RS_EACH_CHILD (&c->r.json, at, a) {
-        if (!err) err = compile_alternative(c, a, rule);
+    if (node_at(c, at)->type != RS_JSON_ARRAY) {
+        err = compile_alternative(c, at, rule);
+    } else {
+        RS_EACH_CHILD (&c->r.json, at, a) {
+            if (!err) err = compile_alternative(c, a, rule);
+        }
     }
+    rule->plain = rule->n == 1 && rule->alt[0].n == 1;
     return err;
 }
 

@@ -26,9 +26,10 @@ struct rs_trie_node {
 
 /* Where a NAME stands. */
 struct rs_trie_name {
-    uint64_t head; /* see head_of */
+    uint64_t head;  /* see head_of */
+    uint64_t place; /* see place_of */
     const char *name;
-    uint32_t n, parent;
+    uint32_t n;
     uint32_t node; /* 0: free */
 };
 
@@ -43,20 +44,21 @@ static inline uint64_t head_of(const char *p, uint32_t n)
     return u[0] | (uint64_t)u[n / 2] << 8 | (uint64_t)u[n - 1] << 16;
 }
 
-static inline uint32_t hash_of(uint64_t head, uint32_t n, uint32_t parent)
+/* The node above and the length. */
+static inline uint64_t place_of(uint32_t parent, uint32_t n)
 {
-    uint64_t h = (head ^ (uint64_t)n << 56 ^ (uint64_t)parent << 40) * UINT64_C(0x9e3779b97f4a7c15);
-    return (uint32_t)(h >> 32);
+    return (uint64_t)parent << 32 | n;
 }
 
 /* The child of t that is called so, or the free place for it. */
 static inline struct rs_trie_name *find(const struct rs_trie *trie, uint32_t t, struct rs_str name)
 {
-    uint64_t head = head_of(name.p, name.n);
-    for (uint32_t h = hash_of(head, name.n, t);; h++) {
+    uint64_t head = head_of(name.p, name.n), place = place_of(t, name.n);
+    uint32_t h = (uint32_t)((head ^ place << 24) * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+    for (;; h++) {
         struct rs_trie_name *at = &trie->name[h & trie->mask];
         if (!at->node) return at;
-        if (at->head != head || at->parent != t || at->n != name.n) continue;
+        if (at->head != head || at->place != place) continue;
         if (name.n <= 8 || memcmp(at->name + 8, name.p + 8, name.n - 8) == 0) return at;
     }
 }
@@ -81,10 +83,11 @@ static bool same_step(const struct rs_step *a, const struct rs_step *b)
 
 static void add_name(struct rs_trie *trie, struct rs_str name, uint32_t parent, uint32_t node)
 {
-    *find(trie, parent, name) = (struct rs_trie_name){head_of(name.p, name.n), name.p, name.n, parent, node};
+    *find(trie, parent, name) = (struct rs_trie_name){head_of(name.p, name.n), place_of(parent, name.n), name.p, name.n,
+                                                      node};
 }
 
-/* Keeps the table of names at most half full. */
+/* Keeps the table of names at most a quarter full. */
 static void make_room(struct rs_trie *trie)
 {
     if (trie->count < trie->room) return;
@@ -92,10 +95,11 @@ static void make_room(struct rs_trie *trie)
     trie->node = rs_realloc(trie->node, trie->room * sizeof *trie->node);
     struct rs_trie_name *old = trie->name;
     uint32_t old_n = old ? trie->mask + 1 : 0;
-    trie->mask = 2 * trie->room - 1;
+    trie->mask = 4 * trie->room - 1;
     trie->name = rs_calloc(trie->mask + 1, sizeof *trie->name);
     for (uint32_t i = 0; i < old_n; i++) {
-        if (old[i].node) add_name(trie, (struct rs_str){old[i].name, old[i].n}, old[i].parent, old[i].node);
+        if (!old[i].node) continue;
+        add_name(trie, (struct rs_str){old[i].name, old[i].n}, (uint32_t)(old[i].place >> 32), old[i].node);
     }
     free(old);
 }
@@ -193,7 +197,7 @@ static void walk_list(const struct walk *w, uint32_t t, uint32_t at)
     uint32_t index = 0;
     for (uint32_t c = at + 1; c < w->node[at].next; c = w->node[c].next, index++) {
         for (uint32_t k = trie[t].child; k; k = trie[k].sibling) {
-            if (!rs_step_selects(trie[k].step, w->node, false, c, index)) continue;
+            if (!rs_step_selects(trie[k].step, w->node, c, index)) continue;
             hit(w, trie[k].slot, c);
             if (trie[k].child) walk_block(w, k, c);
         }
@@ -250,7 +254,7 @@ static void first_in_list(const struct first *f, uint32_t t, uint32_t at)
     uint32_t index = 0;
     for (uint32_t c = at + 1; c < f->node[at].next; c = f->node[c].next, index++) {
         for (uint32_t k = trie[t].child; k; k = trie[k].sibling) {
-            if (!rs_step_selects(trie[k].step, f->node, false, c, index)) continue;
+            if (!rs_step_selects(trie[k].step, f->node, c, index)) continue;
             first_hit(f, trie[k].slot, c);
             if (trie[k].child) first_in_block(f, k, c);
         }

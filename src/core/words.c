@@ -42,7 +42,7 @@ static inline bool is_missing(const struct rs_profile *profile, struct rs_str wo
     return profile->missing_lengths & rs_length_bit(word.n) && is_listed(profile, word);
 }
 
-static inline struct rs_str node_word(const struct rs_decoder *d, uint32_t at)
+struct rs_str rs_node_word(const struct rs_decoder *d, uint32_t at)
 {
     const struct rs_json_node *node = &d->json.node[at];
     switch (node->type) {
@@ -58,13 +58,12 @@ static inline struct rs_str node_word(const struct rs_decoder *d, uint32_t at)
     }
 }
 
-static inline struct rs_str slot_word(const struct rs_decoder *d, const struct rs_match *block, uint16_t slot,
-                                      uint32_t *ret_node)
+static struct rs_str slot_word(const struct rs_decoder *d, const struct rs_match *block, uint16_t slot,
+                               uint32_t *ret_node)
 {
-    const struct rs_match *match = slot & RS_SLOT_ROOT ? &d->root : block;
-    uint32_t at = match->slot[slot & ~RS_SLOT_ROOT];
+    uint32_t at = rs_slot_node(d, block, slot);
     if (!at) return RS_STR_NONE;
-    struct rs_str word = node_word(d, at);
+    struct rs_str word = rs_node_word(d, at);
     if (word.n && ret_node && !*ret_node) *ret_node = at;
     return word;
 }
@@ -88,9 +87,8 @@ static struct rs_str join(const struct rs_decoder *d, const struct rs_match *blo
     return (struct rs_str){start, (uint32_t)(out - start)};
 }
 
-/* The first of several alternatives that is there. */
-static struct rs_str alternative(const struct rs_decoder *d, const struct rs_match *block,
-                                 const struct rs_word_rule *rule, uint32_t *ret_node)
+struct rs_str rs_word_of_many(const struct rs_decoder *d, const struct rs_match *block, const struct rs_word_rule *rule,
+                              uint32_t *ret_node)
 {
     for (uint32_t i = 0; i < rule->n; i++) {
         struct rs_str word = rule->alt[i].n == 1 ? slot_word(d, block, rule->alt[i].slot[0], ret_node)
@@ -98,15 +96,6 @@ static struct rs_str alternative(const struct rs_decoder *d, const struct rs_mat
         if (word.n) return word;
     }
     return RS_STR_NONE;
-}
-
-struct rs_str rs_word_of(const struct rs_decoder *d, const struct rs_match *block, const struct rs_word_rule *rule,
-                         uint32_t *ret_node)
-{
-    if (ret_node) *ret_node = 0;
-    bool simple = rule->n == 1 && rule->alt[0].n == 1;
-    if (!simple) return alternative(d, block, rule, ret_node);
-    return slot_word(d, block, rule->alt[0].slot[0], ret_node);
 }
 
 /* PostgreSQL's text has no NUL; U+FFFD stands for it. */
@@ -129,7 +118,8 @@ static struct rs_str cut(struct rs_str word, uint16_t *marks)
     return rs_str_cut(word, RS_WORD_MAX);
 }
 
-static inline struct rs_str kept(const struct rs_decoder *d, struct rs_str word, uint16_t *marks)
+/* Only an escape can say NUL. */
+struct rs_str rs_kept(const struct rs_decoder *d, struct rs_str word, uint16_t *marks)
 {
     word = cut(word, marks);
     if (d->json.escapes && word.n && memchr(word.p, '\0', word.n)) {
@@ -137,13 +127,6 @@ static inline struct rs_str kept(const struct rs_decoder *d, struct rs_str word,
         *marks |= RS_MARK_nul;
     }
     return word;
-}
-
-struct rs_str rs_word_kept(const struct rs_decoder *d, const struct rs_match *block, const struct rs_word_rule *rule,
-                           uint16_t *marks, uint32_t *ret_node)
-{
-    if (!rule->n) return rs_word(d, block, rule, ret_node);
-    return kept(d, rs_word(d, block, rule, ret_node), marks);
 }
 
 /* ---- places ------------------------------------------------------------------------ */
@@ -212,7 +195,7 @@ static struct local find_zone(const struct rs_decoder *d, const struct rs_match 
         }
         struct rs_str word = rs_word(d, block, &zone->at, &trace->zone);
         if (!word.n) continue;
-        ret->zone = kept(d, word, &ret->marks);
+        ret->zone = rs_kept(d, word, &ret->marks);
         if (zone_from_word(d, word, &local)) return local;
         ret->marks |= RS_MARK_unknown_zone;
     }
@@ -253,7 +236,7 @@ static bool read_with(const struct rs_decoder *d, const struct rs_match *block, 
         trace->zone_rule = UINT32_MAX;
     }
     place_in_time(&civil, local, ret);
-    ret->time = kept(d, word, &ret->marks);
+    ret->time = rs_kept(d, word, &ret->marks);
     unsigned beside = civil.has_offset ? RS_TOLD_WITH_OFFSET : ret->zone.n ? RS_TOLD_WITH_ZONE : RS_TOLD_ALONE;
     ret->told = rule->told & beside && word.n < RS_WORD_MAX - 3; /* a longer one may look like one that was cut */
 
@@ -270,7 +253,7 @@ static enum rs_time_outcome take_later(const struct rs_decoder *d, const struct 
                                        struct rs_event_trace *trace)
 {
     struct rs_instant other;
-    other.time = node_word(d, node);
+    other.time = rs_node_word(d, node);
     if (!other.time.n) return RS_TIME_MISSING;
     if (!read_with(d, block, rule, other.time, &other, trace)) {
         if (ret->us == RS_INSTANT_NONE) ret->time = other.time;
