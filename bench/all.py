@@ -8,11 +8,13 @@ import sys
 from common import BUILD, BenchError, finish, main, say
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-DECODE = os.path.join(BUILD, "bench", "bench_decode")
+PROGRAMS = os.path.join(BUILD, "bench")
 COMMANDS = {
     "ingest": [sys.executable, os.path.join(HERE, "ingest.py")],
-    "decode": [DECODE],
+    "decode": [os.path.join(PROGRAMS, "bench_decode")],
     "layout": [sys.executable, os.path.join(HERE, "layout.py")],
+    "table": [os.path.join(PROGRAMS, "bench_table")],
+    "peers": [sys.executable, os.path.join(HERE, "peers.py")],
 }
 
 # What is claimed, the benchmark, and its keys.
@@ -27,6 +29,12 @@ CLAIMS = [
     ("a timeline from ranges, time as a share of months", "layout", "{ranges_to_months_lookup_1_ratio:.2f}"),
     ("bytes a row without and with raw bytes", "layout", "{raw_none_one_event_bytes_a_row}, "
                                                          "{raw_new_one_event_bytes_a_row}"),
+    ("parcel table, events a second, 10 million parcels, two threads", "table", "{events_per_s_2:,}"),
+    ("the same as a multiple of the best of the others", "table", "{best_ratio_2:.2f}"),
+    ("bytes a parcel with 8 events, index included", "table", "{bytes_per_parcel:.0f}"),
+    ("rows a second from process start to the last row: rastro; own Java, own Python, Flink, Debezium", "peers",
+     "{rastro_rows_per_s:,}; {java_rows_per_s:,}, {python_rows_per_s:,}, {flink_rows_per_s:,}, "
+     "{debezium_rows_per_s:,}"),
 ]
 
 

@@ -15,6 +15,7 @@ PACKAGES_BUILD=(
     libmicrohttpd-dev   # /metrics
     liblz4-dev          # raw bytes of events
     libssl-dev          # SHA-256
+    libsodium-dev       # SipHash of 128 bits, for keys in memory
 )
 PACKAGES_RUN=(postgresql postgresql-client python3 util-linux ca-certificates)
 PACKAGES_KAFKA=(default-jre-headless maven)
@@ -43,7 +44,7 @@ need_debian() {
     cat >&2 <<EOF
 $(basename "$0"): this is ${id:-unknown} ${version}, and packages are known for Debian 12 and 13 only.
 Elsewhere install: a C11 and a C++17 compiler, CMake 3.25, Ninja, pkg-config, simdjson 3, jansson,
-cctz, librdkafka 2, libpq, libmicrohttpd, lz4, OpenSSL 3, IANA time zones, PostgreSQL 15 and Python 3;
+cctz, librdkafka 2, libpq, libmicrohttpd, lz4, OpenSSL 3, libsodium, IANA time zones, PostgreSQL 15 and Python 3;
 for tests Criterion 2.4; for a real Kafka Java 17 and Maven. Then:
     cmake -S . -B build -G Ninja && ninja -C build
 EOF

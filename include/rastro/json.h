@@ -53,6 +53,7 @@ struct rs_json {
     struct rs_str text;
     const struct rs_json_node *node; /* node[0] is the root */
     uint32_t count;
+    bool escapes; /* there is a backslash; without one no string holds a NUL */
 };
 
 enum rs_json_backend { RS_JSON_FAST, RS_JSON_REFERENCE };

@@ -39,8 +39,18 @@ static inline bool rs_str_is(struct rs_str a, const char *lit)
 /* Bytewise order, shorter first among equals; the order of COLLATE "C". */
 int rs_str_cmp(struct rs_str a, struct rs_str b);
 
+/* Most words are told apart from those of a list by a set of their lengths. */
+static inline uint64_t rs_length_bit(uint32_t n)
+{
+    return UINT64_C(1) << (n & 63);
+}
+
 /* ASCII white space cut from both ends. */
-struct rs_str rs_str_trim(struct rs_str s);
+struct rs_str rs_str_trim_ends(struct rs_str s);
+static inline struct rs_str rs_str_trim(struct rs_str s)
+{
+    return !s.n || ((unsigned char)s.p[0] > ' ' && (unsigned char)s.p[s.n - 1] > ' ') ? s : rs_str_trim_ends(s);
+}
 
 /* At most `max` bytes of UTF-8, without half of a character at the end. */
 struct rs_str rs_str_cut(struct rs_str s, uint32_t max);

@@ -14,6 +14,7 @@
 struct rs_strmap {
     struct rs_strmap_slot *slot;
     uint32_t cap, count;
+    uint64_t lengths; /* rs_length_bit of each key */
 };
 
 /* Keys are not copied and must outlive the map.  False if the key is there. */

@@ -100,7 +100,7 @@ uint64_t rs_table_tag(const struct rs_table *table, enum rs_table_domain domain,
 
 struct rs_table_ref {
     uint32_t record; /* 0: none */
-    uint32_t seq;    /* of the state that was found */
+    uint32_t seq;    /* of the state that was found; of none: what was missed until then */
 };
 
 /* Where memory is slow: call the first for all keys of a batch, then the second
@@ -109,25 +109,26 @@ void rs_table_prefetch_slot(struct rs_table_thread *thread, struct rs_table_key 
 void rs_table_prefetch_record(struct rs_table_thread *thread, struct rs_table_key key);
 
 /* False when nothing usable is known: no record, a stale one, one of another
- * generation, or one that is being changed at this moment. */
+ * generation, or one that is being changed at this moment.  `ret` is set then
+ * too, with record 0: keep it as `base` of what is read from PostgreSQL next. */
 bool rs_table_find(struct rs_table_thread *thread, struct rs_table_key key, struct rs_table_ref *ret);
 
 /* True as long as nothing of the record has changed since it was found. */
 bool rs_table_unchanged(struct rs_table_thread *thread, struct rs_table_ref ref);
 
-#define RS_TABLE_ENDED 1u   /* delivered or so: may leave first */
-#define RS_TABLE_MIXED 2u   /* events were read under several readings */
+#define RS_TABLE_ENDED 1u /* delivered or so: may leave first */
+#define RS_TABLE_MIXED 2u /* events were read under several readings */
 #define RS_TABLE_HAS_HEAD 4u
-#define RS_TABLE_LATE 8u         /* an event came behind a newer one */
+#define RS_TABLE_LATE 8u          /* an event came behind a newer one */
 #define RS_TABLE_CONTRADICTED 16u /* an event came behind the end */
 
 #define RS_TABLE_NO_STATUS 0xffffu
 
 struct rs_table_parcel {
     int64_t id;
-    uint32_t marks;   /* RS_TABLE_ENDED... */
-    uint32_t words;   /* how many facts it has */
-    uint16_t status;  /* a hint kept for who writes it, or RS_TABLE_NO_STATUS */
+    uint32_t marks;    /* RS_TABLE_ENDED... */
+    uint32_t words;    /* how many facts it has */
+    uint16_t status;   /* a hint kept for who writes it, or RS_TABLE_NO_STATUS */
     uint32_t deadline; /* see rs_table_deadline_set */
     struct rs_table_head head;
 };
@@ -146,8 +147,7 @@ struct rs_table_view {
     uint16_t current, gone; /* events of the source that are reported, that are not */
 };
 
-bool rs_table_view(struct rs_table_thread *thread, struct rs_table_ref ref, uint16_t source,
-                   struct rs_table_view *ret);
+bool rs_table_view(struct rs_table_thread *thread, struct rs_table_ref ref, uint16_t source, struct rs_table_view *ret);
 
 /* When the source last looked, seconds since 1970; 0: not known. */
 int64_t rs_table_looked(struct rs_table_thread *thread, struct rs_table_ref ref, uint16_t source);
@@ -178,10 +178,10 @@ struct rs_table_facts {
     uint32_t view_n;
     const struct rs_table_look *look;
     uint32_t look_n;
-    /* LATE and CONTRADICTED are added to those that are there; ENDED goes with
-     * the head that stays; with `whole` all are set */
+    /* added to those that are there; ENDED and the status go with the head that
+     * stays; with `whole` all are set */
     uint32_t marks;
-    uint16_t status; /* RS_TABLE_NO_STATUS leaves what is there */
+    uint16_t status;           /* RS_TABLE_NO_STATUS leaves what is there */
     struct rs_table_head head; /* where marks say that there is one */
     bool whole;
     struct rs_table_ref base; /* with `whole`: what find gave before the parcel was read from PostgreSQL */
@@ -191,17 +191,21 @@ struct rs_table_facts {
 enum rs_table_merged {
     RS_TABLE_MERGED,  /* the record has it */
     RS_TABLE_MADE,    /* a new record has it */
-    RS_TABLE_STALED,  /* another thread was changing it: the record is stale now */
+    RS_TABLE_STALED,  /* another thread was changing it, or did since `base`: a record that is there is stale now */
     RS_TABLE_LEFT,    /* no record, or a stale one, and not whole: nothing to add to */
     RS_TABLE_NO_ROOM, /* at the bound, and nothing could leave */
     RS_TABLE_FOREIGN, /* the thread's generation is not the table's */
 };
 
-/* Never waits.  Facts are united; a view counts if its version is higher; the
- * newer head stays, except that `whole` sets it and the flags of its facts.
- * Whole facts make a record or end its being stale; a parcel that was inserted
- * by the transaction is whole.  If the record is usable and not as `base` says,
- * somebody added to it while PostgreSQL was read: it is stale then. */
+/* Never waits.  Facts are united, and their flags; a view counts if its version
+ * is higher; the newer head stays, except that `whole` sets it and the flags of
+ * its facts.  Whole facts make a record or end its being stale, and then replace
+ * what it had; a parcel that was inserted by the transaction is whole.  If what
+ * is there now is not as `base` says, somebody added to the parcel, or would
+ * have, while PostgreSQL was read: it is stale then, or not made.  So `base` is
+ * what find gave before, also where it found nothing.  Anything but MERGED and
+ * MADE takes away what others conclude: their own whole facts do not count then
+ * if they were read before. */
 enum rs_table_merged rs_table_merge(struct rs_table_thread *thread, const struct rs_table_facts *facts);
 
 /* Takes a parcel out, or marks it stale where that is not possible now: somebody
@@ -222,8 +226,8 @@ uint64_t rs_table_deadlines(struct rs_table_thread *thread, uint32_t until,
 
 struct rs_table_stats {
     uint64_t records, facts, memory, memory_max;
-    uint64_t slots;     /* of the index */
-    uint64_t grown;     /* times that the index was made anew */
+    uint64_t slots; /* of the index */
+    uint64_t grown; /* times that the index was made anew */
     uint64_t evicted, refused, staled;
 };
 

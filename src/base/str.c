@@ -21,7 +21,7 @@ static bool is_space(char c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-struct rs_str rs_str_trim(struct rs_str s)
+struct rs_str rs_str_trim_ends(struct rs_str s)
 {
     while (s.n && is_space(s.p[0])) s.p++, s.n--;
     while (s.n && is_space(s.p[s.n - 1])) s.n--;

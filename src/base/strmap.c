@@ -9,12 +9,33 @@ struct rs_strmap_slot {
     uint32_t hash, value;
 };
 
+static uint64_t mix(uint64_t h, uint64_t word)
+{
+    h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+    return h ^ h >> 29;
+}
+
+/* Eight bytes at a time. */
 static uint32_t hash_of(struct rs_str key)
 {
-    uint64_t h = UINT64_C(0x9e3779b97f4a7c15) ^ key.n;
-    for (uint32_t i = 0; i < key.n; i++) {
-        h = (h ^ (unsigned char)key.p[i]) * UINT64_C(0x100000001b3);
+    uint64_t h = key.n, word = 0;
+    uint32_t half, i = 0;
+    for (; i + sizeof word <= key.n; i += sizeof word) {
+        memcpy(&word, key.p + i, sizeof word);
+        h = mix(h, word);
     }
+    /* The rest, overlapping what was read where there is enough. */
+    if (key.n >= sizeof word) {
+        memcpy(&word, key.p + key.n - sizeof word, sizeof word);
+    } else if (key.n >= sizeof half) {
+        memcpy(&half, key.p, sizeof half);
+        word = half;
+        memcpy(&half, key.p + key.n - sizeof half, sizeof half);
+        word = word << 32 | half;
+    } else {
+        for (word = 0; i < key.n; i++) word = word << 8 | (unsigned char)key.p[i];
+    }
+    h = mix(h, word);
     return (uint32_t)(h ^ h >> 32);
 }
 
@@ -46,12 +67,13 @@ bool rs_strmap_add(struct rs_strmap *map, struct rs_str key, uint32_t value)
     if (slot->key.p) return false;
     *slot = (struct rs_strmap_slot){{key.n ? key.p : "", key.n}, hash, value};
     map->count++;
+    map->lengths |= rs_length_bit(key.n);
     return true;
 }
 
 uint32_t rs_strmap_get(const struct rs_strmap *map, struct rs_str key)
 {
-    if (!map->count) return RS_STRMAP_NONE;
+    if (!(map->lengths & rs_length_bit(key.n))) return RS_STRMAP_NONE;
     const struct rs_strmap_slot *slot = find(map, key, hash_of(key));
     return slot->key.p ? slot->value : RS_STRMAP_NONE;
 }

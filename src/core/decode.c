@@ -14,6 +14,7 @@ struct rs_decoder *rs_decoder_new(const struct rs_catalog *catalog, struct rs_zo
     d->profiles = profiles;
     d->options = *options;
     d->parser = rs_json_parser_new(options->backend);
+    d->recogniser = rs_recogniser_new(profiles);
     d->unmapped = rs_status_named(catalog, RS_LIT("unknown.unmapped"));
     return d;
 }
@@ -22,9 +23,9 @@ void rs_decoder_free(struct rs_decoder *d)
 {
     if (!d) return;
     rs_json_parser_free(d->parser);
+    rs_recogniser_free(d->recogniser);
     free(d->nodes);
     free(d->rejects);
-    free(d->events);
     free(d);
 }
 
@@ -93,11 +94,12 @@ struct seen {
     uint32_t mask;
 };
 
-static bool is_repeat(struct rs_decoder *d, struct seen *seen, const struct rs_event *event)
+/* Is `event`, the next one of the report, there already? */
+static bool is_repeat(const struct rs_report *report, struct seen *seen, const struct rs_event *event)
 {
     if (!seen->slot) {
-        for (uint32_t i = 0; i < d->events_n; i++) {
-            if (rs_key_eq(d->events[i].fp, event->fp)) return true;
+        for (uint32_t i = 0; i < report->event_count; i++) {
+            if (rs_key_eq(report->event[i].fp, event->fp)) return true;
         }
         return false;
     }
@@ -106,10 +108,10 @@ static bool is_repeat(struct rs_decoder *d, struct seen *seen, const struct rs_e
     for (;; h++) {
         uint32_t *slot = &seen->slot[h & seen->mask];
         if (!*slot) {
-            *slot = d->events_n + 1;
+            *slot = report->event_count + 1;
             return false;
         }
-        if (rs_key_eq(d->events[*slot - 1].fp, event->fp)) return true;
+        if (rs_key_eq(report->event[*slot - 1].fp, event->fp)) return true;
     }
 }
 
@@ -124,43 +126,38 @@ static struct seen seen_for(struct rs_decoder *d, uint32_t n)
     return seen;
 }
 
+/* Events are made in their place; behind them is room for a status without a
+ * scan. */
 static void read_events(struct rs_decoder *d, struct rs_report *report)
 {
     find_events(d, report->node);
-    d->events_n = d->rejects_n = 0;
+    d->rejects_n = 0;
     if (d->nodes_n == RS_EVENTS_MAX) {
         /* A part of a history is no history: what it lacks was not withdrawn. */
         reject(d, report->node, rs_say(d, "%u events or more in a history", RS_EVENTS_MAX));
-        return;
+        d->nodes_n = 0;
     }
+    report->event = rs_arena_get(d->arena, (d->nodes_n + 1) * sizeof *report->event);
     struct seen seen = seen_for(d, d->nodes_n);
     for (uint32_t i = 0; i < d->nodes_n; i++) {
-        GROW(d->events, d->events_n, d->events_room);
-        struct rs_event *event = &d->events[d->events_n];
+        struct rs_event *event = &report->event[report->event_count];
         struct rs_str reason;
         if (!rs_normalise(d, d->nodes[i], event, &reason)) {
             reject(d, d->nodes[i], reason);
-        } else if (is_repeat(d, &seen, event)) {
+        } else if (is_repeat(report, &seen, event)) {
             report->repeated++;
         } else {
             event->line = i;
-            d->events_n++;
+            report->event_count++;
         }
     }
-    report->event = keep(d, d->events, d->events_n, sizeof *d->events);
-    report->event_count = d->events_n;
 }
 
 static void add_reported(struct rs_decoder *d, const struct rs_match *block, struct rs_report *report)
 {
-    struct rs_event event;
-    if (!d->profile->status_code.n && !d->profile->status_text.n) return;
-    if (!rs_normalise_status(d, block, report, &event)) return;
-    struct rs_event *grown = rs_arena_get(d->arena, (report->event_count + 1) * sizeof *grown);
-    if (report->event_count) memcpy(grown, report->event, report->event_count * sizeof *grown);
-    event.line = report->event_count;
-    grown[report->event_count++] = event;
-    report->event = grown;
+    struct rs_event *event = &report->event[report->event_count];
+    if (!rs_normalise_status(d, block, report, event)) return;
+    event->line = report->event_count++;
 }
 
 /* ---- parcels ------------------------------------------------------------------------- */
@@ -176,7 +173,7 @@ struct rs_str rs_clean_number(struct rs_decoder *d, struct rs_str word)
 struct rs_str rs_foreign_issuer(struct rs_decoder *d, struct rs_str source, struct rs_str alias)
 {
     bool fit = alias.n && alias.n <= 60 && !memchr(alias.p, '\0', alias.n);
-    return rs_say(d, "%.*s:%.*s", RS_FMT(source), RS_FMT(fit ? alias : RS_LIT("?")));
+    return rs_joined(d, source, ':', fit ? alias : RS_LIT("?"));
 }
 
 static struct rs_str issuer_of(struct rs_decoder *d, const struct rs_match *block, const struct rs_carrier_rule *rule,
@@ -225,6 +222,7 @@ static int64_t read_fact_time(struct rs_decoder *d, const struct rs_match *block
                               bool end)
 {
     struct rs_instant at;
+    if (!rules->n) return RS_INSTANT_NONE;
     if (rs_read_time(d, block, rules, &at, NULL) != RS_TIME_READ || !rs_in_range(d, at.us)) return RS_INSTANT_NONE;
     return end && at.precision == RS_PRECISION_DAY ? at.us + RS_DAY_US - 1 : at.us;
 }
@@ -241,8 +239,8 @@ static void read_facts(struct rs_decoder *d, const struct rs_match *block, struc
     struct rs_facts *facts = &report->facts;
     struct rs_event_trace origin = {0}, destination = {0};
     uint16_t marks = 0;
-    facts->origin = rs_read_place(d, block, &rule->origin, &marks, &origin);
-    facts->destination = rs_read_place(d, block, &rule->destination, &marks, &destination);
+    rs_read_place(d, block, &rule->origin, &marks, &origin, &facts->origin);
+    rs_read_place(d, block, &rule->destination, &marks, &destination, &facts->destination);
     facts->service = rs_word_kept(d, block, &rule->service, &marks, NULL);
     facts->order = rs_word_kept(d, block, &rule->order, &marks, NULL);
     facts->signed_by = rs_word_kept(d, block, &rule->signed_by, &marks, NULL);
@@ -265,8 +263,8 @@ struct link_scan {
     struct rs_decoder *d;
     const struct rs_link_rule *rule;
     struct rs_report *report;
-    struct rs_link found[RS_LINKS_MAX];
     uint32_t n;
+    struct rs_link found[RS_LINKS_MAX]; /* n of them */
 };
 
 static bool read_link(void *self, uint32_t node)
@@ -275,8 +273,9 @@ static bool read_link(void *self, uint32_t node)
     struct rs_decoder *d = scan->d;
     struct rs_match block;
     rs_trie_match(&scan->rule->trie, &d->json, node, &block);
-    struct rs_link link = {.kind = scan->rule->kind};
-    link.number = rs_clean_number(d, rs_word(d, &block, &scan->rule->number, NULL));
+    struct rs_str word = rs_word(d, &block, &scan->rule->number, NULL);
+    if (!word.n) return true;
+    struct rs_link link = {.kind = scan->rule->kind, .number = rs_clean_number(d, word)};
     /* A source that repeats the parcel's own number links nothing. */
     if (!link.number.n || rs_str_eq(link.number, scan->report->parcel.number)) return true;
     for (uint32_t i = 0; i < scan->n; i++) {
@@ -298,7 +297,10 @@ static bool read_link(void *self, uint32_t node)
 
 static void read_links(struct rs_decoder *d, struct rs_report *report)
 {
-    struct link_scan scan = {.d = d, .report = report};
+    struct link_scan scan;
+    scan.d = d;
+    scan.report = report;
+    scan.n = 0;
     for (uint32_t i = 0; i < d->profile->link_n && scan.n < RS_LINKS_MAX; i++) {
         scan.rule = &d->profile->link[i];
         if (scan.rule->each) {
@@ -371,7 +373,7 @@ static bool name_source(struct rs_decoder *d, struct rs_message *message)
             quarantine(message, rs_say(d, "feed: '%.*s' is not of a-z, 0-9 and -", RS_FMT(rs_str_cut(feed, 60))));
             return false;
         }
-        if (feed.n) d->source = rs_say(d, "%.*s/%.*s", RS_FMT(d->profile->source), RS_FMT(feed));
+        if (feed.n) d->source = rs_joined(d, d->profile->source, '/', feed);
     }
     message->source = d->source;
     return true;
@@ -386,7 +388,7 @@ static void read_reports(struct rs_decoder *d, struct rs_message *message)
         quarantine(message, rs_say(d, "%u parcels in a message, more than %u", n, RS_REPORTS_MAX));
         return;
     }
-    struct rs_report *report = rs_arena_zero(d->arena, (n + 1) * sizeof *report);
+    struct rs_report *report = rs_arena_zero(d->arena, n * sizeof *report);
     for (uint32_t i = 0; i < n; i++) report[i].node = d->nodes[i];
     bool any = false;
     for (uint32_t i = 0; i < n; i++) {

@@ -11,6 +11,7 @@ struct rs_decoder {
     const struct rs_profiles *profiles;
     struct rs_decoder_options options;
     struct rs_json_parser *parser;
+    struct rs_recogniser *recogniser;
     const struct rs_status *unmapped; /* "unknown.unmapped" */
 
     /* of the message in work */
@@ -27,8 +28,6 @@ struct rs_decoder {
     uint32_t nodes_n, nodes_room;
     struct rs_reject *rejects;
     uint32_t rejects_n, rejects_room;
-    struct rs_event *events;
-    uint32_t events_n, events_room;
 };
 
 /* Where a word came from, for explain: node 0 means that it was missing. */
@@ -45,21 +44,52 @@ struct rs_report_trace {
 
 /* ---- recognise.c ---- */
 
+struct rs_recogniser *rs_recogniser_new(const struct rs_profiles *profiles);
+void rs_recogniser_free(struct rs_recogniser *recogniser); /* NULL is fine */
+
 /* Finds d->profile and d->shape; on failure the reason. */
 bool rs_recognise(struct rs_decoder *d, struct rs_str *ret_reason);
 
 /* ---- words.c ---- */
 
-/* The rule's word in the block, missing spellings unified to empty. */
-struct rs_str rs_word(const struct rs_decoder *d, const struct rs_match *block, const struct rs_word_rule *rule,
-                      uint32_t *ret_node);
+/* A node's word, missing spellings unified to empty. */
+struct rs_str rs_node_word(const struct rs_decoder *d, uint32_t at);
+
+/* The first word of a rule of several places. */
+struct rs_str rs_word_of_many(const struct rs_decoder *d, const struct rs_match *block, const struct rs_word_rule *rule,
+                              uint32_t *ret_node);
+
+/* The node of a slot, or 0. */
+static inline uint32_t rs_slot_node(const struct rs_decoder *d, const struct rs_match *block, uint16_t slot)
+{
+    return (slot & RS_SLOT_ROOT ? &d->root : block)->slot[slot & ~RS_SLOT_ROOT];
+}
+
+/* The rule's word in the block.  Most rules of most profiles are empty or plain,
+ * and most of those find nothing. */
+static inline struct rs_str rs_word(const struct rs_decoder *d, const struct rs_match *block,
+                                    const struct rs_word_rule *rule, uint32_t *ret_node)
+{
+    if (ret_node) *ret_node = 0;
+    if (!rule->plain) return rule->n ? rs_word_of_many(d, block, rule, ret_node) : RS_STR_NONE;
+    uint32_t at = rs_slot_node(d, block, rule->alt[0].slot[0]);
+    if (!at) return RS_STR_NONE;
+    struct rs_str word = rs_node_word(d, at);
+    if (word.n && ret_node) *ret_node = at;
+    return word;
+}
 
 /* The same, fit to be stored: no NUL, at most RS_WORD_MAX bytes; adds marks. */
-struct rs_str rs_word_kept(const struct rs_decoder *d, const struct rs_match *block, const struct rs_word_rule *rule,
-                           uint16_t *marks, uint32_t *ret_node);
+struct rs_str rs_kept(const struct rs_decoder *d, struct rs_str word, uint16_t *marks);
+static inline struct rs_str rs_word_kept(const struct rs_decoder *d, const struct rs_match *block,
+                                         const struct rs_word_rule *rule, uint16_t *marks, uint32_t *ret_node)
+{
+    struct rs_str word = rs_word(d, block, rule, ret_node);
+    return word.n > RS_WORD_MAX || d->json.escapes ? rs_kept(d, word, marks) : word;
+}
 
-struct rs_place rs_read_place(const struct rs_decoder *d, const struct rs_match *block,
-                              const struct rs_place_rule *rule, uint16_t *marks, struct rs_event_trace *trace);
+void rs_read_place(const struct rs_decoder *d, const struct rs_match *block, const struct rs_place_rule *rule,
+                   uint16_t *marks, struct rs_event_trace *trace, struct rs_place *ret);
 
 struct rs_instant {
     int64_t us;
@@ -79,6 +109,9 @@ enum rs_time_outcome rs_read_time(const struct rs_decoder *d, const struct rs_ma
                                   const struct rs_time_rules *rules, struct rs_instant *ret,
                                   struct rs_event_trace *trace);
 
+/* Both behind each other, with a character between, in the message's arena. */
+struct rs_str rs_joined(const struct rs_decoder *d, struct rs_str a, char between, struct rs_str b);
+
 /* Formatted text in the message's arena. */
 struct rs_str rs_say(const struct rs_decoder *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -92,8 +125,9 @@ bool rs_in_range(const struct rs_decoder *d, int64_t instant_us);
  * later one. */
 bool rs_read_updated(const struct rs_decoder *d, const struct rs_match *parcel, struct rs_instant *ret);
 
-/* One event; false with the reason when it cannot be used. */
-bool rs_normalise(struct rs_decoder *d, uint32_t node, struct rs_event *ret, struct rs_str *ret_reason);
+/* One event, made in place; false with the reason when it cannot be used, and
+ * what is then in `event` means nothing. */
+bool rs_normalise(struct rs_decoder *d, uint32_t node, struct rs_event *event, struct rs_str *ret_reason);
 
 /* The status block as an event, when its stage is not that of the newest scan;
  * false when there is none to add. */

@@ -1,5 +1,9 @@
 #include "keys.h"
 
+#include "unaligned.h"
+
+enum { big_endian = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ };
+
 void rs_material_open(struct rs_material *m, char tag)
 {
     m->bytes[0] = tag;
@@ -8,7 +12,7 @@ void rs_material_open(struct rs_material *m, char tag)
 }
 
 /* Room for n more bytes; when there is none, what is there becomes its digest. */
-static void make_room(struct rs_material *m, uint32_t n)
+static inline void make_room(struct rs_material *m, uint32_t n)
 {
     if (m->n + n <= sizeof m->bytes) return;
     struct rs_key key = rs_key_of(m->bytes, m->n);
@@ -19,16 +23,19 @@ static void make_room(struct rs_material *m, uint32_t n)
 void rs_material_int(struct rs_material *m, int64_t v)
 {
     make_room(m, 8);
-    for (int i = 0; i < 8; i++) m->bytes[m->n++] = (char)((uint64_t)v >> (56 - 8 * i));
+    rs_put_64(m->bytes + m->n, big_endian ? (uint64_t)v : __builtin_bswap64((uint64_t)v));
+    m->n += 8;
 }
 
-static void put_length(struct rs_material *m, uint32_t n)
+static inline void put_length(struct rs_material *m, uint32_t n)
 {
     make_room(m, 4);
-    for (int i = 0; i < 4; i++) m->bytes[m->n++] = (char)(n >> (24 - 8 * i));
+    rs_put_32(m->bytes + m->n, big_endian ? n : __builtin_bswap32(n));
+    m->n += 4;
 }
 
-void rs_material_str(struct rs_material *m, struct rs_str s)
+/* A text that does not fit at once. */
+static void put_pieces(struct rs_material *m, struct rs_str s)
 {
     put_length(m, s.n);
     while (s.n) {
@@ -41,23 +48,74 @@ void rs_material_str(struct rs_material *m, struct rs_str s)
     }
 }
 
+static inline void put_str(struct rs_material *m, struct rs_str s)
+{
+    if (s.n > sizeof m->bytes - 4 - m->n) {
+        put_pieces(m, s);
+        return;
+    }
+    put_length(m, s.n);
+    rs_copy_word(m->bytes + m->n, s.p, s.n);
+    m->n += s.n;
+}
+
+void rs_material_str(struct rs_material *m, struct rs_str s)
+{
+    put_str(m, s);
+}
+
 static bool is_space(char c)
 {
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-static bool is_folded(struct rs_str s)
+/* A zero byte for each that is a blank, 0x20. */
+static uint64_t no_blank(uint64_t eight)
+{
+    return eight ^ UINT64_C(0x2020202020202020);
+}
+
+/* Is any byte zero? */
+static bool has_zero(uint64_t eight)
+{
+    return (eight - UINT64_C(0x0101010101010101)) & ~eight & UINT64_C(0x8080808080808080);
+}
+
+/* Is any of them below 0x20? */
+static bool has_control(uint64_t eight)
+{
+    return (eight - UINT64_C(0x2020202020202020)) & ~eight & UINT64_C(0x8080808080808080);
+}
+
+static bool is_folded_slowly(struct rs_str s)
 {
     for (uint32_t i = 0; i < s.n; i++) {
-        if (is_space(s.p[i]) && (s.p[i] != ' ' || i == 0 || i + 1 == s.n || s.p[i - 1] == ' ')) return false;
+        if (!is_space(s.p[i])) continue;
+        if (s.p[i] != ' ' || i == 0 || i + 1 == s.n || s.p[i - 1] == ' ') return false;
     }
     return true;
+}
+
+/* Nothing to fold: no control characters, no two blanks beside each other, none
+ * at an end.  Eight bytes at a time, the last of them overlapping; words from
+ * elsewhere than a trimmed text may need the slow look. */
+static bool is_folded(struct rs_str s)
+{
+    if (s.n < 9) return is_folded_slowly(s);
+    if (s.p[0] == ' ' || s.p[s.n - 1] == ' ') return false;
+    for (uint32_t i = 0;;) {
+        uint64_t eight = rs_get_64(s.p + i), shifted = rs_get_64(s.p + i + 1);
+        if (has_control(eight) || has_control(shifted)) return is_folded_slowly(s);
+        if (has_zero(no_blank(eight) | no_blank(shifted))) return false;
+        if (i + 9 == s.n) return true;
+        i = i + 17 <= s.n ? i + 8 : s.n - 9;
+    }
 }
 
 void rs_material_folded(struct rs_material *m, struct rs_str s)
 {
     if (is_folded(s)) {
-        rs_material_str(m, s);
+        put_str(m, s);
         return;
     }
     char folded[4096];
@@ -90,7 +148,7 @@ struct rs_key rs_fp_of_scan(struct rs_str source, const struct rs_event *event, 
     bool text = event->text.n && (identity != RS_IDENTITY_CODE || !event->code.n);
     struct rs_material m;
     rs_material_open(&m, 'F');
-    rs_material_str(&m, source);
+    put_str(&m, source);
     rs_material_int(&m, event->instant_us);
     rs_material_folded(&m, code ? event->code : RS_STR_NONE);
     rs_material_folded(&m, text ? event->text : RS_STR_NONE);
@@ -102,8 +160,8 @@ struct rs_key rs_fp_of_id(struct rs_str source, struct rs_str id)
 {
     struct rs_material m;
     rs_material_open(&m, 'I');
-    rs_material_str(&m, source);
-    rs_material_str(&m, id);
+    put_str(&m, source);
+    put_str(&m, id);
     return rs_material_key(&m);
 }
 
@@ -111,7 +169,7 @@ struct rs_key rs_fp_of_reported(struct rs_str source, int64_t anchor_us, const s
 {
     struct rs_material m;
     rs_material_open(&m, 'R');
-    rs_material_str(&m, source);
+    put_str(&m, source);
     rs_material_int(&m, anchor_us);
     rs_material_folded(&m, event->code.n ? event->code : event->text);
     return rs_material_key(&m);
@@ -122,16 +180,16 @@ struct rs_key rs_said_of(struct rs_str source, const struct rs_event *event, con
 {
     struct rs_material m;
     rs_material_open(&m, 'S');
-    rs_material_str(&m, source);
-    rs_material_str(&m, event->code);
-    rs_material_str(&m, event->text);
-    rs_material_str(&m, event->time);
-    rs_material_str(&m, event->zone);
-    rs_material_str(&m, event->place.country);
-    rs_material_str(&m, event->place.region);
-    rs_material_str(&m, event->place.city);
-    rs_material_str(&m, event->place.name);
-    for (uint32_t i = 0; i < context_n; i++) rs_material_str(&m, context[i]);
+    put_str(&m, source);
+    put_str(&m, event->code);
+    put_str(&m, event->text);
+    put_str(&m, event->time);
+    put_str(&m, event->zone);
+    put_str(&m, event->place.country);
+    put_str(&m, event->place.region);
+    put_str(&m, event->place.city);
+    put_str(&m, event->place.name);
+    for (uint32_t i = 0; i < context_n; i++) put_str(&m, context[i]);
     return rs_material_key(&m);
 }
 
@@ -141,13 +199,13 @@ struct rs_key rs_facts_key(const struct rs_facts *facts)
     rs_material_open(&m, 'P');
     put_place(&m, &facts->origin);
     put_place(&m, &facts->destination);
-    rs_material_str(&m, facts->service);
-    rs_material_str(&m, facts->order);
+    put_str(&m, facts->service);
+    put_str(&m, facts->order);
     rs_material_int(&m, facts->promised.from_us);
     rs_material_int(&m, facts->promised.to_us);
     rs_material_int(&m, facts->estimated.from_us);
     rs_material_int(&m, facts->estimated.to_us);
-    rs_material_str(&m, facts->signed_by);
+    put_str(&m, facts->signed_by);
     rs_material_int(&m, facts->signed_us);
     return rs_material_key(&m);
 }

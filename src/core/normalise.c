@@ -83,8 +83,23 @@ static enum rs_event_kind kind_of(struct rs_decoder *d, const struct rs_match *b
     return rs_str_eq(rs_word(d, block, &p->planned, NULL), p->planned_is) ? RS_EVENT_PLANNED : RS_EVENT_SCAN;
 }
 
+/* What nearly all are: digits that fit. */
+static bool read_digits(struct rs_str word, int64_t *ret)
+{
+    int64_t v = 0;
+    if (word.n > 18) return false;
+    for (uint32_t i = 0; i < word.n; i++) {
+        if (word.p[i] < '0' || word.p[i] > '9') return false;
+        v = v * 10 + (word.p[i] - '0');
+    }
+    *ret = v;
+    return true;
+}
+
 static int64_t read_sequence(struct rs_str word)
 {
+    int64_t v;
+    if (read_digits(word, &v)) return v;
     char text[24];
     if (!word.n || word.n >= sizeof text) return 0;
     memcpy(text, word.p, word.n);
@@ -103,7 +118,7 @@ static void set_keys(struct rs_decoder *d, const struct rs_match *block, struct 
     if (p->id.n) event->said_apart = true; /* without its id, too: the same words may come with one */
 }
 
-bool rs_normalise(struct rs_decoder *d, uint32_t node, struct rs_event *ret, struct rs_str *ret_reason)
+bool rs_normalise(struct rs_decoder *d, uint32_t node, struct rs_event *event, struct rs_str *ret_reason)
 {
     const struct rs_profile *p = d->profile;
     if (d->json.node[node].type != RS_JSON_OBJECT) {
@@ -117,33 +132,32 @@ bool rs_normalise(struct rs_decoder *d, uint32_t node, struct rs_event *ret, str
         return false;
     }
 
-    struct rs_event event = {.node = node, .raw = rs_json_raw(&d->json, node)};
-    if (d->options.trace) event.trace = rs_arena_zero(d->arena, sizeof *event.trace);
+    *event = (struct rs_event){.node = node, .raw = rs_json_raw(&d->json, node)};
+    if (d->options.trace) event->trace = rs_arena_zero(d->arena, sizeof *event->trace);
     uint32_t code_node, text_node;
-    event.code = rs_word_kept(d, &block, &p->code, &event.marks, &code_node);
-    event.text = rs_word_kept(d, &block, &p->text_rule, &event.marks, &text_node);
-    if (event.trace) {
-        event.trace->code = code_node;
-        event.trace->text = text_node;
+    event->code = rs_word_kept(d, &block, &p->code, &event->marks, &code_node);
+    event->text = rs_word_kept(d, &block, &p->text_rule, &event->marks, &text_node);
+    if (event->trace) {
+        event->trace->code = code_node;
+        event->trace->text = text_node;
     }
-    if (!event.code.n && !event.text.n) {
+    if (!event->code.n && !event->text.n) {
         *ret_reason = RS_LIT("event: neither code nor text");
         return false;
     }
-    if (!read_instant(d, &block, &event, ret_reason)) return false;
-    event.place = rs_read_place(d, &block, &p->place, &event.marks, event.trace);
-    event.sequence = read_sequence(rs_word(d, &block, &p->sequence, NULL));
-    event.kind = kind_of(d, &block, event.code);
-    map_status(d, &block, &event);
-    if (event.code.n && rs_strmap_get(&p->synthetic, event.code) != RS_STRMAP_NONE) {
-        event.marks |= RS_MARK_synthetic;
+    if (!read_instant(d, &block, event, ret_reason)) return false;
+    rs_read_place(d, &block, &p->place, &event->marks, event->trace, &event->place);
+    event->sequence = read_sequence(rs_word(d, &block, &p->sequence, NULL));
+    event->kind = kind_of(d, &block, event->code);
+    map_status(d, &block, event);
+    if (event->code.n && rs_strmap_get(&p->synthetic, event->code) != RS_STRMAP_NONE) {
+        event->marks |= RS_MARK_synthetic;
     }
     int64_t published = d->record->time_us;
-    if (event.kind != RS_EVENT_PLANNED && published > 0 && event.instant_us > published + d->options.future_us) {
-        event.marks |= RS_MARK_future;
+    if (event->kind != RS_EVENT_PLANNED && published > 0 && event->instant_us > published + d->options.future_us) {
+        event->marks |= RS_MARK_future;
     }
-    set_keys(d, &block, &event);
-    *ret = event;
+    set_keys(d, &block, event);
     return true;
 }
 
@@ -179,6 +193,7 @@ bool rs_normalise_status(struct rs_decoder *d, const struct rs_match *parcel, co
                          struct rs_event *ret)
 {
     const struct rs_profile *p = d->profile;
+    if (!p->status_code.n && !p->status_text.n) return false;
     struct rs_event event = {.kind = RS_EVENT_REPORTED, .node = report->node, .precision = RS_PRECISION_SECOND};
     event.said_apart = true;
     event.code = rs_word_kept(d, parcel, &p->status_code, &event.marks, NULL);

@@ -35,17 +35,33 @@ enum rs_s10 rs_s10_check(const struct rs_catalog *catalog, struct rs_str number)
     return rs_country_of(catalog, (struct rs_str){p + 11, 2}) ? RS_S10_OK : RS_S10_BAD;
 }
 
+/* What becomes of a character of a number: itself in upper case, SKIP, or 0 for
+ * one that no number has. */
+#define SKIP 1
+static const char clean[256] = {
+    [' '] = SKIP, ['-'] = SKIP, ['\t'] = SKIP, ['\n'] = SKIP, ['\v'] = SKIP, ['\f'] = SKIP, ['\r'] = SKIP,
+    ['.'] = '.',  ['_'] = '_',  ['/'] = '/',   ['#'] = '#',   [':'] = ':',   ['+'] = '+',
+#define DIGIT(c) [c] = c
+    DIGIT('0'),   DIGIT('1'),   DIGIT('2'),    DIGIT('3'),    DIGIT('4'),    DIGIT('5'),    DIGIT('6'),
+    DIGIT('7'),   DIGIT('8'),   DIGIT('9'),
+#undef DIGIT
+#define LETTER(c) [c] = c, [(c) + 32] = c
+    LETTER('A'),  LETTER('B'),  LETTER('C'),   LETTER('D'),   LETTER('E'),   LETTER('F'),   LETTER('G'),
+    LETTER('H'),  LETTER('I'),  LETTER('J'),   LETTER('K'),   LETTER('L'),   LETTER('M'),   LETTER('N'),
+    LETTER('O'),  LETTER('P'),  LETTER('Q'),   LETTER('R'),   LETTER('S'),   LETTER('T'),   LETTER('U'),
+    LETTER('V'),  LETTER('W'),  LETTER('X'),   LETTER('Y'),   LETTER('Z'),
+#undef LETTER
+};
+
 bool rs_number_clean(struct rs_str pasted, char ret[RS_NUMBER_MAX], uint32_t *ret_n)
 {
     uint32_t n = 0;
     bool digit = false;
     for (uint32_t i = 0; i < pasted.n; i++) {
-        char c = pasted.p[i];
-        if (c == ' ' || c == '-' || (c >= '\t' && c <= '\r')) continue;
-        if (c >= 'a' && c <= 'z') c = (char)(c - 'a' + 'A');
-        if (n == RS_NUMBER_MAX) return false;
-        if (!is_digit(c) && !is_upper(c) && !memchr("._/#:+", c, 6)) return false;
-        digit |= is_digit(c);
+        char c = clean[(unsigned char)pasted.p[i]];
+        if (c == SKIP) continue;
+        if (n == RS_NUMBER_MAX || !c) return false;
+        digit |= (unsigned char)(c - '0') <= 9;
         ret[n++] = c;
     }
     *ret_n = n;

@@ -162,15 +162,13 @@ static bool filter_passes(const struct rs_step *step, const struct rs_json_node 
     return is_string == step->literal_is_string && rs_str_eq(node[at].s, step->literal);
 }
 
-/* Whether `step` selects child `c`, the index-th of its parent. */
-static bool selects(const struct rs_step *step, const struct rs_json_node *node, bool in_object, uint32_t c,
-                    uint32_t index)
+bool rs_step_selects(const struct rs_step *step, const struct rs_json_node *node, uint32_t c, uint32_t index)
 {
     switch (step->kind) {
-    case RS_STEP_NAME: return in_object && rs_str_eq(node[c].key, step->name);
-    case RS_STEP_INDEX: return !in_object && index == step->index;
-    case RS_STEP_EACH: return !in_object;
-    default: return !in_object && filter_passes(step, node, c);
+    case RS_STEP_NAME: return false;
+    case RS_STEP_INDEX: return index == step->index;
+    case RS_STEP_EACH: return true;
+    default: return filter_passes(step, node, c);
     }
 }
 
@@ -186,13 +184,16 @@ static bool each_from(const struct each *e, uint32_t depth, uint32_t at)
 {
     if (depth == e->path->n) return e->cb(e->self, at);
     const struct rs_json_node *node = e->json->node;
-    if (node[at].type < RS_JSON_ARRAY) return true;
-    bool in_object = node[at].type == RS_JSON_OBJECT;
+    const struct rs_step *step = &e->path->step[depth];
+    if (step->kind == RS_STEP_NAME) {
+        uint32_t c = member(node, at, step->name);
+        return !c || each_from(e, depth + 1, c);
+    }
+    if (node[at].type != RS_JSON_ARRAY) return true;
     uint32_t index = 0;
     for (uint32_t c = at + 1; c < node[at].next; c = node[c].next, index++) {
-        if (!selects(&e->path->step[depth], node, in_object, c, index)) continue;
+        if (!rs_step_selects(step, node, c, index)) continue;
         if (!each_from(e, depth + 1, c)) return false;
-        if (e->path->step[depth].kind == RS_STEP_NAME) break;
     }
     return true;
 }
@@ -220,120 +221,4 @@ bool rs_path_first(const struct rs_path *path, const struct rs_json *json, uint3
     rs_path_each(path, json, base, keep_first, &first);
     if (first.found) *ret = first.node;
     return first.found;
-}
-
-/* ---- the trie ------------------------------------------------------------------ */
-
-#define NO_SLOT UINT32_MAX
-
-struct rs_trie_node {
-    struct rs_step step;
-    uint32_t child, sibling; /* 0: none (node 0 is the root) */
-    uint32_t slot;
-};
-
-static bool same_step(const struct rs_step *a, const struct rs_step *b)
-{
-    if (a->kind != b->kind || a->index != b->index || a->filter_n != b->filter_n) return false;
-    if (!rs_str_eq(a->name, b->name) || !rs_str_eq(a->literal, b->literal)) return false;
-    for (uint32_t i = 0; i < a->filter_n; i++) {
-        if (!rs_str_eq(a->filter[i], b->filter[i])) return false;
-    }
-    return a->literal_is_string == b->literal_is_string;
-}
-
-static uint32_t new_node(struct rs_trie *trie, const struct rs_step *step)
-{
-    if (trie->count == trie->room) {
-        trie->room = trie->room ? trie->room * 2 : 16;
-        trie->node = rs_realloc(trie->node, trie->room * sizeof *trie->node);
-    }
-    trie->node[trie->count] = (struct rs_trie_node){.step = *step, .slot = NO_SLOT};
-    return trie->count++;
-}
-
-static uint32_t descend(struct rs_trie *trie, uint32_t at, const struct rs_step *step)
-{
-    uint32_t last = 0;
-    for (uint32_t c = trie->node[at].child; c; c = trie->node[c].sibling) {
-        if (same_step(&trie->node[c].step, step)) return c;
-        last = c;
-    }
-    uint32_t added = new_node(trie, step);
-    if (last) {
-        trie->node[last].sibling = added;
-    } else {
-        trie->node[at].child = added;
-    }
-    return added;
-}
-
-int rs_trie_add(struct rs_trie *trie, struct rs_path *path)
-{
-    if (!trie->count) new_node(trie, &(struct rs_step){0});
-    uint32_t at = 0;
-    for (uint32_t i = 0; i < path->n; i++) at = descend(trie, at, &path->step[i]);
-    if (trie->node[at].slot == NO_SLOT) {
-        if (trie->slots == RS_TRIE_SLOTS_MAX) return -1;
-        trie->path[trie->slots] = path;
-        trie->node[at].slot = trie->slots++;
-    }
-    return (int)trie->node[at].slot;
-}
-
-void rs_trie_free(struct rs_trie *trie)
-{
-    free(trie->node);
-    *trie = (struct rs_trie){0};
-}
-
-struct walk {
-    const struct rs_trie *trie;
-    const struct rs_json_node *node;
-    struct rs_match *match;
-};
-
-static void hit(const struct walk *w, uint32_t slot, uint32_t at)
-{
-    struct rs_match *match = w->match;
-    if (slot == NO_SLOT) return;
-    if (!match->slot[slot]) {
-        match->slot[slot] = at;
-    } else if (match->more_n < RS_TRIE_MORE_MAX) {
-        match->more[match->more_n].slot = slot;
-        match->more[match->more_n++].node = at;
-    }
-}
-
-/* Recursion is bounded by the paths' steps. */
-static void walk_block(const struct walk *w, uint32_t t, uint32_t at)
-{
-    const struct rs_json_node *node = w->node;
-    if (node[at].type < RS_JSON_ARRAY) return;
-    bool in_object = node[at].type == RS_JSON_OBJECT;
-    uint64_t seen = 0; /* of this object's keys that are wanted, by order in the trie */
-    uint32_t index = 0;
-    for (uint32_t c = at + 1; c < node[at].next; c = node[c].next, index++) {
-        uint64_t bit = 1;
-        for (uint32_t k = w->trie->node[t].child; k; k = w->trie->node[k].sibling, bit <<= 1) {
-            const struct rs_trie_node *child = &w->trie->node[k];
-            if (!selects(&child->step, node, in_object, c, index)) continue;
-            if (in_object && seen & bit) w->match->repeated = c;
-            seen |= bit;
-            hit(w, child->slot, c);
-            if (child->child) walk_block(w, k, c);
-            if (in_object) break;
-        }
-    }
-}
-
-void rs_trie_match(const struct rs_trie *trie, const struct rs_json *json, uint32_t base, struct rs_match *ret)
-{
-    memset(ret->slot, 0, trie->slots * sizeof *ret->slot);
-    ret->repeated = ret->more_n = 0;
-    if (!trie->count) return;
-    struct walk w = {trie, json->node, ret};
-    /* The path "$" or "@" alone selects the block itself. */
-    if (trie->node[0].slot != NO_SLOT) ret->slot[trie->node[0].slot] = base;
-    walk_block(&w, 0, base);
 }

@@ -39,6 +39,9 @@ struct rs_path {
     struct rs_step step[RS_PATH_STEPS_MAX];
 };
 
+/* Whether `step` selects element `c`, the index-th of its list. */
+bool rs_step_selects(const struct rs_step *step, const struct rs_json_node *node, uint32_t c, uint32_t index);
+
 /* Strings are copied to `arena`.  On failure returns false with the reason and
  * the offset in `text` of what is wrong. */
 bool rs_path_parse(struct rs_arena *arena, struct rs_str text, struct rs_path *ret, const char **ret_why,
@@ -52,16 +55,23 @@ void rs_path_each(const struct rs_path *path, const struct rs_json *json, uint32
 /* The first node that the path selects; false when there is none. */
 bool rs_path_first(const struct rs_path *path, const struct rs_json *json, uint32_t base, uint32_t *ret);
 
+/* ---- trie.c ---- */
+
 struct rs_trie {
     struct rs_trie_node *node;
     uint32_t count, room;
-    struct rs_path *path[RS_TRIE_SLOTS_MAX]; /* of each slot */
     uint32_t slots;
+    struct rs_trie_name *name; /* hash table of all steps by name */
+    uint32_t mask;
 };
 
-/* The slot of `path`, shared with an equal one; -1 when there are too many.
- * The path must outlive the trie. */
-int rs_trie_add(struct rs_trie *trie, struct rs_path *path);
+/* The slot of `path`, shared with an equal one; -1 when there would be more than
+ * `max`.  The path must outlive the trie. */
+int rs_trie_add_below(struct rs_trie *trie, const struct rs_path *path, uint32_t max);
+static inline int rs_trie_add(struct rs_trie *trie, const struct rs_path *path)
+{
+    return rs_trie_add_below(trie, path, RS_TRIE_SLOTS_MAX);
+}
 void rs_trie_free(struct rs_trie *trie);
 
 /* Nodes beyond the first that a path with [*] selected. */
@@ -77,5 +87,17 @@ struct rs_match {
 
 /* Fills slots [0, trie->slots) from the block at `base`. */
 void rs_trie_match(const struct rs_trie *trie, const struct rs_json *json, uint32_t base, struct rs_match *ret);
+
+/* The first node of each path of a trie of any size, as rs_path_first finds it
+ * from the root. */
+struct rs_first {
+    uint32_t *found;        /* of each slot: 1 + the node, or 0 */
+    uint32_t *slot, slot_n; /* those of which something was found */
+    uint32_t *seen;         /* of each trie node: 1 + the object in which it was last found */
+};
+
+void rs_first_open(struct rs_first *first, const struct rs_trie *trie);
+void rs_first_free(struct rs_first *first); /* zeroed is fine */
+void rs_trie_first(const struct rs_trie *trie, const struct rs_json *json, struct rs_first *ret);
 
 #endif

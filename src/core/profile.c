@@ -189,7 +189,9 @@ static int compile_missing(struct compile *c, uint32_t at)
             continue;
         }
         if (c->p->missing_n == RS_MISSING_MAX) return rs_reader_fail(&c->r, m, "too many");
-        err = rs_reader_string(&c->r, m, &c->p->missing[c->p->missing_n++]);
+        struct rs_str *word = &c->p->missing[c->p->missing_n++];
+        err = rs_reader_string(&c->r, m, word);
+        c->p->missing_lengths |= rs_length_bit(word->n);
     }
     return err;
 }

@@ -30,6 +30,7 @@
  * joins up to four places. */
 struct rs_word_rule {
     uint32_t n;
+    bool plain; /* one alternative of one place, as most are */
     struct {
         uint32_t n;
         uint16_t slot[RS_PARTS_MAX];
@@ -122,6 +123,7 @@ struct rs_profile {
 
     struct rs_str missing[RS_MISSING_MAX];
     uint32_t missing_n;
+    uint64_t missing_lengths; /* rs_length_bit of each */
     bool missing_false;
 
     struct rs_shape shape[RS_SHAPES_MAX];

@@ -44,6 +44,9 @@ static int compile_join(struct compile *c, uint32_t at, struct rs_word_rule *rul
     if (err) return err;
     err = rs_reader_string(&c->r, member(c, at, "with"), &rule->alt[alt].with);
     if (!rule->alt[alt].with.n && !member(c, at, "with")) rule->alt[alt].with = RS_LIT(" ");
+    if (!err && rule->alt[alt].with.n && memchr(rule->alt[alt].with.p, '\0', rule->alt[alt].with.n)) {
+        return rs_reader_fail(&c->r, member(c, at, "with"), "a NUL in it");
+    }
     RS_EACH_CHILD (&c->r.json, join, part) {
         if (err) break;
         if (rule->alt[alt].n == RS_PARTS_MAX) {
@@ -70,11 +73,15 @@ int rs_compile_word(struct compile *c, uint32_t at, struct rs_word_rule *rule)
 {
     *rule = (struct rs_word_rule){0};
     if (!at) return RS_OK;
-    if (node_at(c, at)->type != RS_JSON_ARRAY) return compile_alternative(c, at, rule);
     int err = RS_OK;
-    RS_EACH_CHILD (&c->r.json, at, a) {
-        if (!err) err = compile_alternative(c, a, rule);
+    if (node_at(c, at)->type != RS_JSON_ARRAY) {
+        err = compile_alternative(c, at, rule);
+    } else {
+        RS_EACH_CHILD (&c->r.json, at, a) {
+            if (!err) err = compile_alternative(c, a, rule);
+        }
     }
+    rule->plain = rule->n == 1 && rule->alt[0].n == 1;
     return err;
 }
 

@@ -5,30 +5,160 @@
  * by shape: the shape with most conditions wins; two with equally many are a
  * guess, and no guess is made.  Shapes are tried in the profile's order, so a
  * profile puts its special cases first.
+ *
+ * The conditions of all shapes of all profiles are paths of one trie, so that a
+ * message is walked once, however many sources are known; and what was found
+ * says which few shapes are worth a look.
  */
+#include <stdlib.h>
+
 #include "decode_private.h"
 
-static bool condition_holds(const struct rs_condition *condition, const struct rs_json *json)
+/* A condition, with its path's slot in the trie of all of them. */
+struct test {
+    uint32_t slot;
+    bool absent;
+    struct rs_str is;
+};
+
+/* All profiles' shapes, in their order. */
+struct candidate {
+    const struct rs_profile *profile;
+    const struct rs_shape *shape;
+    uint32_t test, test_n;
+};
+
+struct rs_recogniser {
+    struct rs_trie trie;
+    struct test *test;
+    struct candidate *candidate;
+    uint32_t test_n, candidate_n;
+    struct rs_first first; /* what is there, in the message in work */
+    /* Sets of candidates, `words` long: those to look at when a slot was found,
+     * those to look at always, and those to look at now. */
+    uint64_t *by_slot, *always, *now;
+    uint32_t words;
+    bool claims; /* a profile claims topics */
+};
+
+static void add_shape(struct rs_recogniser *r, const struct rs_profile *profile, const struct rs_shape *shape)
 {
-    uint32_t at;
-    bool there = rs_path_first(condition->path, json, 0, &at);
-    if (condition->is.p) return there && rs_str_eq(json->node[at].s, condition->is);
-    return there != condition->absent;
+    r->candidate[r->candidate_n++] = (struct candidate){profile, shape, r->test_n, shape->when_n};
+    for (uint32_t i = 0; i < shape->when_n; i++) {
+        const struct rs_condition *c = &shape->when[i];
+        uint32_t slot = (uint32_t)rs_trie_add_below(&r->trie, c->path, INT32_MAX);
+        r->test[r->test_n++] = (struct test){slot, c->absent, c->is};
+    }
 }
 
-/* The first condition that does not hold, or NULL. */
-static const struct rs_condition *misfit(const struct rs_shape *shape, const struct rs_json *json)
+/* A candidate is looked at when its first path that must be there is. */
+static void index_candidates(struct rs_recogniser *r)
 {
-    for (uint32_t i = 0; i < shape->when_n; i++) {
-        if (!condition_holds(&shape->when[i], json)) return &shape->when[i];
+    r->words = r->candidate_n / 64 + 1;
+    r->by_slot = rs_calloc((size_t)(r->trie.slots + 1) * r->words, sizeof *r->by_slot);
+    r->always = rs_calloc(r->words, sizeof *r->always);
+    r->now = rs_calloc(r->words, sizeof *r->now);
+    for (uint32_t i = 0; i < r->candidate_n; i++) {
+        const struct test *test = r->test + r->candidate[i].test, *end = test + r->candidate[i].test_n;
+        while (test < end && test->absent) test++;
+        uint64_t *set = test < end ? r->by_slot + (size_t)test->slot * r->words : r->always;
+        set[i / 64] |= UINT64_C(1) << (i % 64);
+    }
+}
+
+struct rs_recogniser *rs_recogniser_new(const struct rs_profiles *profiles)
+{
+    struct rs_recogniser *r = rs_calloc(1, sizeof *r);
+    uint32_t shapes = 0, tests = 0;
+    for (uint32_t i = 0; i < profiles->count; i++) {
+        const struct rs_profile *p = profiles->profile[i];
+        shapes += p->shape_n;
+        r->claims |= p->topic_n > 0;
+        for (uint32_t k = 0; k < p->shape_n; k++) tests += p->shape[k].when_n;
+    }
+    r->candidate = rs_calloc(shapes + 1, sizeof *r->candidate);
+    r->test = rs_calloc(tests + 1, sizeof *r->test);
+    for (uint32_t i = 0; i < profiles->count; i++) {
+        const struct rs_profile *p = profiles->profile[i];
+        for (uint32_t k = 0; k < p->shape_n; k++) add_shape(r, p, &p->shape[k]);
+    }
+    index_candidates(r);
+    rs_first_open(&r->first, &r->trie);
+    return r;
+}
+
+void rs_recogniser_free(struct rs_recogniser *r)
+{
+    if (!r) return;
+    rs_trie_free(&r->trie);
+    rs_first_free(&r->first);
+    free(r->candidate);
+    free(r->test);
+    free(r->by_slot);
+    free(r->always);
+    free(r->now);
+    free(r);
+}
+
+/* Finds what is there, and with it the candidates. */
+static void look(struct rs_recogniser *r, const struct rs_json *json)
+{
+    rs_trie_first(&r->trie, json, &r->first);
+    memcpy(r->now, r->always, r->words * sizeof *r->now);
+    for (uint32_t i = 0; i < r->first.slot_n; i++) {
+        const uint64_t *set = r->by_slot + (size_t)r->first.slot[i] * r->words;
+        for (uint32_t k = 0; k < r->words; k++) r->now[k] |= set[k];
+    }
+}
+
+/* The first candidate from i on, or NULL. */
+static const struct candidate *next_candidate(const struct rs_recogniser *r, uint32_t i)
+{
+    uint32_t word = i / 64;
+    if (word >= r->words) return NULL;
+    uint64_t rest = r->now[word] >> (i % 64) << (i % 64);
+    while (!rest) {
+        if (++word == r->words) return NULL;
+        rest = r->now[word];
+    }
+    return &r->candidate[word * 64 + (uint32_t)__builtin_ctzll(rest)];
+}
+
+static bool holds(const struct test *test, uint32_t found, const struct rs_json_node *node)
+{
+    if (test->is.p) return found && rs_str_eq(node[found - 1].s, test->is);
+    return (found != 0) != test->absent;
+}
+
+static bool fits(const struct rs_decoder *d, const struct candidate *candidate)
+{
+    const struct rs_recogniser *r = d->recogniser;
+    const struct test *test = r->test + candidate->test;
+    for (uint32_t i = 0; i < candidate->test_n; i++) {
+        if (!holds(&test[i], r->first.found[test[i].slot], d->json.node)) return false;
+    }
+    return true;
+}
+
+/* The next candidate from i on that fits, of any profile or of this one. */
+static const struct candidate *next_fit(const struct rs_decoder *d, uint32_t i, const struct rs_profile *only)
+{
+    const struct rs_recogniser *r = d->recogniser;
+    const struct candidate *c;
+    for (; (c = next_candidate(r, i)); i = (uint32_t)(c - r->candidate) + 1) {
+        if ((!only || c->profile == only) && fits(d, c)) return c;
     }
     return NULL;
 }
 
-static const struct rs_shape *fitting_shape(const struct rs_profile *profile, const struct rs_json *json)
+/* The first condition that does not hold, or NULL: to say why. */
+static const struct rs_condition *misfit(const struct rs_shape *shape, const struct rs_json *json)
 {
-    for (uint32_t i = 0; i < profile->shape_n; i++) {
-        if (!misfit(&profile->shape[i], json)) return &profile->shape[i];
+    for (uint32_t i = 0; i < shape->when_n; i++) {
+        const struct rs_condition *c = &shape->when[i];
+        uint32_t at;
+        bool there = rs_path_first(c->path, json, 0, &at);
+        if (!holds(&(struct test){.absent = c->absent, .is = c->is}, there ? at + 1 : 0, json->node)) return c;
     }
     return NULL;
 }
@@ -48,8 +178,9 @@ static bool topic_matches(const struct rs_profile *profile, struct rs_str topic)
 
 static bool use(struct rs_decoder *d, const struct rs_profile *profile, struct rs_str *ret_reason)
 {
+    const struct candidate *fit = next_fit(d, 0, profile);
     d->profile = profile;
-    d->shape = fitting_shape(profile, &d->json);
+    d->shape = fit ? fit->shape : NULL;
     if (d->shape) return true;
     const struct rs_shape *first = &profile->shape[0];
     *ret_reason = rs_say(d, "%.*s: no shape fits (%.*s: %.*s)", RS_FMT(profile->source), RS_FMT(first->name),
@@ -60,16 +191,17 @@ static bool use(struct rs_decoder *d, const struct rs_profile *profile, struct r
 static bool by_shape(struct rs_decoder *d, bool claimed_only, struct rs_str *ret_reason)
 {
     uint32_t best = 0;
-    const struct rs_profile *rival = NULL;
-    for (uint32_t i = 0; i < d->profiles->count; i++) {
-        const struct rs_profile *profile = d->profiles->profile[i];
-        if (claimed_only && !topic_matches(profile, d->record->topic)) continue;
-        const struct rs_shape *shape = fitting_shape(profile, &d->json);
-        if (!shape || shape->when_n < best) continue;
-        rival = shape->when_n == best ? d->profile : NULL;
-        d->profile = profile;
-        d->shape = shape;
-        best = shape->when_n;
+    const struct rs_profile *rival = NULL, *seen = NULL;
+    const struct candidate *fit;
+    for (uint32_t i = 0; (fit = next_fit(d, i, NULL)); i = (uint32_t)(fit - d->recogniser->candidate) + 1) {
+        if (fit->profile == seen) continue; /* its first one counts */
+        seen = fit->profile;
+        if (claimed_only && !topic_matches(fit->profile, d->record->topic)) continue;
+        if (fit->shape->when_n < best) continue;
+        rival = fit->shape->when_n == best ? d->profile : NULL;
+        d->profile = fit->profile;
+        d->shape = fit->shape;
+        best = fit->shape->when_n;
     }
     if (!best) {
         *ret_reason = RS_LIT("unknown shape: no profile knows this message");
@@ -87,13 +219,14 @@ static bool by_shape(struct rs_decoder *d, bool claimed_only, struct rs_str *ret
 bool rs_recognise(struct rs_decoder *d, struct rs_str *ret_reason)
 {
     struct rs_str named = d->record->source;
+    look(d->recogniser, &d->json);
     if (named.n) {
         const struct rs_profile *profile = rs_profiles_find(d->profiles, named);
         if (profile) return use(d, profile, ret_reason);
         *ret_reason = rs_say(d, "unknown source \"%.*s\"", RS_FMT(named));
         return false;
     }
-    for (uint32_t i = 0; i < d->profiles->count; i++) {
+    for (uint32_t i = 0; d->recogniser->claims && i < d->profiles->count; i++) {
         if (topic_matches(d->profiles->profile[i], d->record->topic)) return by_shape(d, true, ret_reason);
     }
     return by_shape(d, false, ret_reason);

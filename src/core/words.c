@@ -18,9 +18,18 @@ struct rs_str rs_say(const struct rs_decoder *d, const char *fmt, ...)
     return rs_arena_str(d->arena, rs_str_cut((struct rs_str){text, length}, SAY_MAX));
 }
 
+struct rs_str rs_joined(const struct rs_decoder *d, struct rs_str a, char between, struct rs_str b)
+{
+    char *start = rs_arena_get(d->arena, (size_t)a.n + 1 + b.n);
+    if (a.n) memcpy(start, a.p, a.n);
+    start[a.n] = between;
+    if (b.n) memcpy(start + a.n + 1, b.p, b.n);
+    return (struct rs_str){start, a.n + 1 + b.n};
+}
+
 /* ---- words ---------------------------------------------------------------------- */
 
-static bool is_missing(const struct rs_profile *profile, struct rs_str word)
+static bool is_listed(const struct rs_profile *profile, struct rs_str word)
 {
     for (uint32_t i = 0; i < profile->missing_n; i++) {
         if (rs_str_eq(profile->missing[i], word)) return true;
@@ -28,7 +37,12 @@ static bool is_missing(const struct rs_profile *profile, struct rs_str word)
     return false;
 }
 
-static struct rs_str node_word(const struct rs_decoder *d, uint32_t at)
+static inline bool is_missing(const struct rs_profile *profile, struct rs_str word)
+{
+    return profile->missing_lengths & rs_length_bit(word.n) && is_listed(profile, word);
+}
+
+struct rs_str rs_node_word(const struct rs_decoder *d, uint32_t at)
 {
     const struct rs_json_node *node = &d->json.node[at];
     switch (node->type) {
@@ -47,10 +61,9 @@ static struct rs_str node_word(const struct rs_decoder *d, uint32_t at)
 static struct rs_str slot_word(const struct rs_decoder *d, const struct rs_match *block, uint16_t slot,
                                uint32_t *ret_node)
 {
-    const struct rs_match *match = slot & RS_SLOT_ROOT ? &d->root : block;
-    uint32_t at = match->slot[slot & ~RS_SLOT_ROOT];
+    uint32_t at = rs_slot_node(d, block, slot);
     if (!at) return RS_STR_NONE;
-    struct rs_str word = node_word(d, at);
+    struct rs_str word = rs_node_word(d, at);
     if (word.n && ret_node && !*ret_node) *ret_node = at;
     return word;
 }
@@ -74,10 +87,9 @@ static struct rs_str join(const struct rs_decoder *d, const struct rs_match *blo
     return (struct rs_str){start, (uint32_t)(out - start)};
 }
 
-struct rs_str rs_word(const struct rs_decoder *d, const struct rs_match *block, const struct rs_word_rule *rule,
-                      uint32_t *ret_node)
+struct rs_str rs_word_of_many(const struct rs_decoder *d, const struct rs_match *block, const struct rs_word_rule *rule,
+                              uint32_t *ret_node)
 {
-    if (ret_node) *ret_node = 0;
     for (uint32_t i = 0; i < rule->n; i++) {
         struct rs_str word = rule->alt[i].n == 1 ? slot_word(d, block, rule->alt[i].slot[0], ret_node)
                                                  : join(d, block, rule, i, ret_node);
@@ -106,20 +118,15 @@ static struct rs_str cut(struct rs_str word, uint16_t *marks)
     return rs_str_cut(word, RS_WORD_MAX);
 }
 
-static struct rs_str kept(const struct rs_decoder *d, struct rs_str word, uint16_t *marks)
+/* Only an escape can say NUL. */
+struct rs_str rs_kept(const struct rs_decoder *d, struct rs_str word, uint16_t *marks)
 {
     word = cut(word, marks);
-    if (word.n && memchr(word.p, '\0', word.n)) {
+    if (d->json.escapes && word.n && memchr(word.p, '\0', word.n)) {
         word = cut(without_nul(d, word), marks); /* which made it longer */
         *marks |= RS_MARK_nul;
     }
     return word;
-}
-
-struct rs_str rs_word_kept(const struct rs_decoder *d, const struct rs_match *block, const struct rs_word_rule *rule,
-                           uint16_t *marks, uint32_t *ret_node)
-{
-    return kept(d, rs_word(d, block, rule, ret_node), marks);
 }
 
 /* ---- places ------------------------------------------------------------------------ */
@@ -131,20 +138,17 @@ static const struct rs_country *country_of(const struct rs_decoder *d, struct rs
     return i == RS_STRMAP_NONE ? rs_country_of(d->catalog, word) : &d->catalog->country[i];
 }
 
-struct rs_place rs_read_place(const struct rs_decoder *d, const struct rs_match *block,
-                              const struct rs_place_rule *rule, uint16_t *marks, struct rs_event_trace *trace)
+void rs_read_place(const struct rs_decoder *d, const struct rs_match *block, const struct rs_place_rule *rule,
+                   uint16_t *marks, struct rs_event_trace *trace, struct rs_place *ret)
 {
     struct rs_event_trace none;
     if (!trace) trace = &none;
-    struct rs_place place = {
-        .country = rs_word_kept(d, block, &rule->country, marks, &trace->country),
-        .region = rs_word_kept(d, block, &rule->region, marks, &trace->region),
-        .city = rs_word_kept(d, block, &rule->city, marks, &trace->city),
-        .name = rs_word_kept(d, block, &rule->name, marks, &trace->name),
-    };
-    const struct rs_country *country = country_of(d, place.country);
-    if (country) memcpy(place.iso2, country->iso2.p, 2);
-    return place;
+    ret->country = rs_word_kept(d, block, &rule->country, marks, &trace->country);
+    ret->region = rs_word_kept(d, block, &rule->region, marks, &trace->region);
+    ret->city = rs_word_kept(d, block, &rule->city, marks, &trace->city);
+    ret->name = rs_word_kept(d, block, &rule->name, marks, &trace->name);
+    const struct rs_country *country = country_of(d, ret->country);
+    memcpy(ret->iso2, country ? country->iso2.p : "\0", 2);
 }
 
 /* ---- times --------------------------------------------------------------------------- */
@@ -191,7 +195,7 @@ static struct local find_zone(const struct rs_decoder *d, const struct rs_match 
         }
         struct rs_str word = rs_word(d, block, &zone->at, &trace->zone);
         if (!word.n) continue;
-        ret->zone = kept(d, word, &ret->marks);
+        ret->zone = rs_kept(d, word, &ret->marks);
         if (zone_from_word(d, word, &local)) return local;
         ret->marks |= RS_MARK_unknown_zone;
     }
@@ -232,7 +236,7 @@ static bool read_with(const struct rs_decoder *d, const struct rs_match *block, 
         trace->zone_rule = UINT32_MAX;
     }
     place_in_time(&civil, local, ret);
-    ret->time = kept(d, word, &ret->marks);
+    ret->time = rs_kept(d, word, &ret->marks);
     unsigned beside = civil.has_offset ? RS_TOLD_WITH_OFFSET : ret->zone.n ? RS_TOLD_WITH_ZONE : RS_TOLD_ALONE;
     ret->told = rule->told & beside && word.n < RS_WORD_MAX - 3; /* a longer one may look like one that was cut */
 
@@ -249,7 +253,7 @@ static enum rs_time_outcome take_later(const struct rs_decoder *d, const struct 
                                        struct rs_event_trace *trace)
 {
     struct rs_instant other;
-    other.time = node_word(d, node);
+    other.time = rs_node_word(d, node);
     if (!other.time.n) return RS_TIME_MISSING;
     if (!read_with(d, block, rule, other.time, &other, trace)) {
         if (ret->us == RS_INSTANT_NONE) ret->time = other.time;

@@ -3,12 +3,14 @@
  * simdjson's first stage leaves little to do: the offset list names every
  * bracket, colon, comma and first byte of a value, and between a string's
  * closing quote and the next offset there is only white space.  So a string's
- * end is found from the next offset backwards, without reading the string, and
- * only strings that hold a backslash are looked at byte by byte.
+ * end is found from the next offset backwards, without reading the string.
+ * Only where the text has a backslash at all, which one look at it tells, are
+ * strings searched for one, and those that hold one read byte by byte.
  *
  * Invariant: `i` is the index of the next unread offset, and everything before
- * it is in nodes.  The loop never recurses; depth is bounded by the stack
- * array, and the node count by the offset count, which is reserved up front.
+ * it is in nodes; it and the count of nodes stay in registers.  The loop
+ * never recurses; depth is bounded by the stack array, and the node count by the
+ * offset count, which is reserved up front.
  */
 #include "rastro/json.h"
 
@@ -53,12 +55,12 @@ struct rs_json_node *rs_json_nodes_reserve(struct rs_json_parser *parser, uint32
 /* What the walk needs, in one place. */
 struct walk {
     struct rs_str text;
-    const uint32_t *at; /* offsets */
+    const uint32_t *at; /* offsets, and behind them the text's length */
     uint32_t n;         /* how many */
-    uint32_t i;         /* next */
     struct rs_json_node *node;
     uint32_t count;
     struct rs_arena *arena;
+    bool escapes;    /* there is a backslash in the text */
     const char *why; /* first error */
     uint32_t where;
 };
@@ -77,12 +79,8 @@ static bool is_space(char c)
     return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-static uint32_t offset_or_end(const struct walk *w, uint32_t i)
-{
-    return i < w->n ? w->at[i] : w->text.n;
-}
-
-static char char_at(const struct walk *w, uint32_t i)
+/* What stands at offset i, or NUL behind the last. */
+static inline char char_at(const struct walk *w, uint32_t i)
 {
     return i < w->n ? w->text.p[w->at[i]] : '\0';
 }
@@ -178,23 +176,20 @@ static bool unescape(struct walk *w, struct rs_str in, uint32_t where, struct rs
     return true;
 }
 
-/* The string that starts at offset i; its end is before offset i + 1. */
-static bool read_string(struct walk *w, struct rs_str *ret, uint32_t *ret_end)
+/* The string that starts at offset i and ends before offset i + 1. */
+static inline bool read_string(struct walk *w, uint32_t i, struct rs_str *ret, uint32_t *ret_end)
 {
-    uint32_t start = w->at[w->i];
-    uint32_t end = offset_or_end(w, w->i + 1);
-    while (end > start + 1 && is_space(w->text.p[end - 1])) end--;
-    if (end < start + 2 || w->text.p[end - 1] != '"') {
-        return refuse(w, start, "a string does not end");
+    const char *text = w->text.p;
+    uint32_t start = w->at[i], end = w->at[i + 1];
+    if (text[end - 1] != '"') {
+        while (end > start + 1 && is_space(text[end - 1])) end--;
+        if (text[end - 1] != '"') return refuse(w, start, "a string does not end");
     }
-    struct rs_str s = {w->text.p + start + 1, end - start - 2};
+    if (end < start + 2) return refuse(w, start, "a string does not end");
+    struct rs_str s = {text + start + 1, end - start - 2};
     *ret_end = end;
-    w->i++;
-    if (s.n == 0 || !memchr(s.p, '\\', s.n)) {
-        *ret = s;
-        return true;
-    }
-    return unescape(w, s, start, ret);
+    *ret = s;
+    return !w->escapes || s.n == 0 || !memchr(s.p, '\\', s.n) || unescape(w, s, start, ret);
 }
 
 static const char *digits(const char *p, const char *end)
@@ -230,11 +225,12 @@ static const char *scan_word(const char *p, const char *end, const char *word, s
     return (size_t)(end - p) >= n && memcmp(p, word, n) == 0 ? p + n : NULL;
 }
 
-static bool read_scalar(struct walk *w, struct rs_json_node *node)
+/* Anything but a string, an object or a list, at offset i. */
+static bool read_scalar(struct walk *w, uint32_t i, struct rs_json_node *node)
 {
-    uint32_t start = w->at[w->i];
+    uint32_t start = w->at[i];
     const char *p = w->text.p + start;
-    const char *limit = w->text.p + offset_or_end(w, w->i + 1);
+    const char *limit = w->text.p + w->at[i + 1];
     const char *end = NULL;
     switch (*p) {
     case 't':
@@ -257,78 +253,78 @@ static bool read_scalar(struct walk *w, struct rs_json_node *node)
     }
     node->s = (struct rs_str){p, (uint32_t)(end - p)};
     node->end = (uint32_t)(end - w->text.p);
-    w->i++;
     return true;
 }
 
-/* Reads one value and all that it contains. */
-static bool walk_value(struct walk *w)
+/* Reads one value and all that it contains; *ret_i is the offset behind it. */
+static bool walk_value(struct walk *w, uint32_t *ret_i)
 {
     uint32_t open[RS_JSON_DEPTH_MAX];
     unsigned depth = 0;
+    uint32_t i = 0, count = 0;
     struct rs_str key = RS_STR_NONE;
+    struct rs_json_node *const nodes = w->node;
 
     for (;;) {
         /* A value starts at offset i. */
-        if (w->i >= w->n) return refuse(w, w->text.n, "the text ends before its value");
-        uint32_t at = w->count++;
-        struct rs_json_node *node = &w->node[at];
-        *node = (struct rs_json_node){.key = key, .at = w->at[w->i]};
-        char c = w->text.p[node->at];
+        if (i >= w->n) return refuse(w, w->text.n, "the text ends before its value");
+        struct rs_json_node *node = &nodes[count++];
+        char c = w->text.p[w->at[i]];
+        node->key = key;
+        node->at = w->at[i];
+        node->next = count;
         bool opened = false;
 
         if (c == '"') {
             node->type = RS_JSON_STRING;
-            if (!read_string(w, &node->s, &node->end)) return false;
+            if (!read_string(w, i, &node->s, &node->end)) return false;
         } else if (c == '{' || c == '[') {
             node->type = c == '{' ? RS_JSON_OBJECT : RS_JSON_ARRAY;
+            node->s = RS_STR_NONE;
             if (depth == RS_JSON_DEPTH_MAX) return refuse(w, node->at, "nested too deeply");
-            open[depth++] = at;
-            w->i++;
-            char close = c == '{' ? '}' : ']';
-            opened = char_at(w, w->i) != close;
-        } else if (!read_scalar(w, node)) {
+            open[depth++] = count - 1;
+            opened = char_at(w, i + 1) != c + 2; /* its closing bracket, in ASCII */
+        } else if (!read_scalar(w, i, node)) {
             return false;
         }
-        node->next = w->count;
+        i++;
 
         /* Close what ends here, up to a comma that promises another value. */
         while (!opened && depth > 0) {
-            struct rs_json_node *parent = &w->node[open[depth - 1]];
+            struct rs_json_node *parent = &nodes[open[depth - 1]];
             char close = parent->type == RS_JSON_OBJECT ? '}' : ']';
-            char sign = char_at(w, w->i);
-            uint32_t where = offset_or_end(w, w->i);
+            char sign = char_at(w, i);
             if (sign == close) {
-                parent->end = where + 1;
-                parent->next = w->count;
-                w->i++;
+                parent->end = w->at[i++] + 1;
+                parent->next = count;
                 depth--;
             } else if (sign == ',') {
-                w->i++;
+                i++;
                 break;
             } else {
-                return refuse(w, where, close == '}' ? "expected , or }" : "expected , or ]");
+                return refuse(w, w->at[i], close == '}' ? "expected , or }" : "expected , or ]");
             }
         }
-        if (depth == 0) return true;
+        if (depth == 0) break;
 
         key = RS_STR_NONE;
-        if (w->node[open[depth - 1]].type == RS_JSON_OBJECT) {
+        if (nodes[open[depth - 1]].type == RS_JSON_OBJECT) {
             uint32_t end;
-            if (char_at(w, w->i) != '"') {
-                return refuse(w, offset_or_end(w, w->i), "expected a key");
-            }
-            if (!read_string(w, &key, &end)) return false;
-            if (char_at(w, w->i) != ':') return refuse(w, end, "expected : after a key");
-            w->i++;
+            if (char_at(w, i) != '"') return refuse(w, w->at[i], "expected a key");
+            if (!read_string(w, i, &key, &end)) return false;
+            if (char_at(w, i + 1) != ':') return refuse(w, end, "expected : after a key");
+            i += 2;
         }
     }
+    w->count = count;
+    *ret_i = i;
+    return true;
 }
 
 static int parse_fast(struct rs_json_parser *parser, struct rs_arena *arena, struct rs_str text, struct rs_json *ret,
                       struct rs_diag *diag)
 {
-    struct walk w = {.text = text, .arena = arena};
+    struct walk w = {.text = text, .arena = arena, .escapes = text.n && memchr(text.p, '\\', text.n) != NULL};
     const char *why = rs_json_index_run(parser->index, text.p, text.n, &w.at, &w.n);
     if (why) return rs_fail(diag, RS_E_DATA, "JSON: %s", why);
     /* A value and the comma or bracket behind it are two offsets; brackets that
@@ -336,13 +332,14 @@ static int parse_fast(struct rs_json_parser *parser, struct rs_arena *arena, str
     uint32_t values_max = w.n / 2 + RS_JSON_DEPTH_MAX + 2;
     if (values_max > RS_JSON_NODES_MAX) return rs_fail(diag, RS_E_DATA, "JSON: more than %u values", RS_JSON_NODES_MAX);
     w.node = rs_json_nodes_reserve(parser, values_max);
-    if (walk_value(&w) && w.i != w.n) refuse(&w, w.at[w.i], "text behind the value");
+    uint32_t i;
+    if (walk_value(&w, &i) && i != w.n) refuse(&w, w.at[i], "text behind the value");
     if (w.why) {
         unsigned line, column;
         rs_json_place(text, w.where, &line, &column);
         return rs_fail(diag, RS_E_DATA, "JSON: %s at line %u, column %u", w.why, line, column);
     }
-    *ret = (struct rs_json){.text = text, .node = w.node, .count = w.count};
+    *ret = (struct rs_json){.text = text, .node = w.node, .count = w.count, .escapes = w.escapes};
     return RS_OK;
 }
 

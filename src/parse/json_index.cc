@@ -44,6 +44,8 @@ extern "C" const char *rs_json_index_run(rs_json_index *index, const char *text,
     case simdjson::SUCCESS:
         *ret_at = index->stage->structural_indexes.get();
         *ret_count = index->stage->n_structural_indexes;
+        /* It has room for this, and simdjson itself ends its list so. */
+        index->stage->structural_indexes[*ret_count] = static_cast<uint32_t>(n);
         return nullptr;
     case simdjson::EMPTY: return "empty";
     case simdjson::UTF8_ERROR: return "not valid UTF-8";

@@ -20,8 +20,8 @@ struct rs_json_index;
 struct rs_json_index *rs_json_index_new(void);
 void rs_json_index_free(struct rs_json_index *index);
 
-/* NULL when the text passes, with the offsets valid until the next call; else
- * the reason in words. */
+/* NULL when the text passes, with the offsets valid until the next call, and the
+ * text's length behind the last of them; else the reason in words. */
 const char *rs_json_index_run(struct rs_json_index *index, const char *text, size_t n, const uint32_t **ret_at,
                               uint32_t *ret_count);
 

@@ -90,5 +90,6 @@ int rs_json_parse_reference(struct rs_json_parser *parser, struct rs_arena *aren
     json_decref(root);
     if (f.too_deep) return rs_fail(diag, RS_E_DATA, "JSON: nested too deeply");
     *ret = (struct rs_json){.text = text, .node = rs_json_nodes_reserve(parser, f.count), .count = f.count};
+    ret->escapes = text.n && memchr(text.p, '\\', text.n);
     return RS_OK;
 }

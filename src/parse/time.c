@@ -158,7 +158,8 @@ static bool word(struct cursor *c, const char *w)
 /* +8, +08, +0800, +08:00, also behind UTC or GMT; Z alone. */
 static bool offset(struct cursor *c, int32_t *ret)
 {
-    bool named = word(c, "UTC") || word(c, "GMT");
+    bool plain = c->p < c->end && (*c->p == '+' || *c->p == '-' || *c->p == 'Z');
+    bool named = !plain && (word(c, "UTC") || word(c, "GMT"));
     if (c->p == c->end || (*c->p != '+' && *c->p != '-')) {
         if (!named && !word(c, "Z")) return false;
         *ret = 0;

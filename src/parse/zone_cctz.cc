@@ -5,7 +5,6 @@
 #include <cctz/civil_time.h>
 #include <cctz/time_zone.h>
 
-#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
@@ -13,6 +12,8 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "rastro/zone.h"
@@ -26,7 +27,8 @@ struct rs_zone {
 };
 
 struct rs_zones {
-    std::vector<std::unique_ptr<rs_zone>> by_name; /* sorted */
+    std::vector<std::unique_ptr<rs_zone>> all;
+    std::unordered_map<std::string_view, rs_zone *> by_name;
     std::vector<std::unique_ptr<cctz::time_zone>> loaded;
     std::mutex loading;
     std::string release_text;
@@ -56,14 +58,13 @@ static bool read_index(rs_zones *zones)
             zones->release = release_number(zones->release_text);
         } else if (line.rfind("Z ", 0) == 0) {
             size_t end = line.find(' ', 2);
-            zones->by_name.push_back(std::make_unique<rs_zone>(line.substr(2, end - 2)));
+            zones->all.push_back(std::make_unique<rs_zone>(line.substr(2, end - 2)));
         } else if (line.rfind("L ", 0) == 0) {
             size_t name = line.find(' ', 2) + 1;
-            zones->by_name.push_back(std::make_unique<rs_zone>(line.substr(name)));
+            zones->all.push_back(std::make_unique<rs_zone>(line.substr(name)));
         }
     }
-    std::sort(zones->by_name.begin(), zones->by_name.end(),
-              [](const auto &a, const auto &b) { return a->name < b->name; });
+    for (const auto &zone : zones->all) zones->by_name.emplace(zone->name, zone.get());
     return zones->release != 0 && !zones->by_name.empty();
 }
 
@@ -103,14 +104,9 @@ static bool load(rs_zones *zones, rs_zone *zone)
 
 extern "C" const rs_zone *rs_zones_find(rs_zones *zones, const char *name, uint32_t n)
 {
-    auto before = [&](const std::unique_ptr<rs_zone> &zone, int) {
-        return zone->name.compare(0, std::string::npos, name, n) < 0;
-    };
-    auto it = std::lower_bound(zones->by_name.begin(), zones->by_name.end(), 0, before);
-    if (it == zones->by_name.end() || (*it)->name.compare(0, std::string::npos, name, n) != 0) {
-        return nullptr;
-    }
-    rs_zone *zone = it->get();
+    auto it = zones->by_name.find(std::string_view(n ? name : "", n));
+    if (it == zones->by_name.end()) return nullptr;
+    rs_zone *zone = it->second;
     if (!zone->loaded.load(std::memory_order_acquire) && !load(zones, zone)) return nullptr;
     return zone;
 }

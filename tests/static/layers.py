@@ -52,14 +52,15 @@ LIBRARIES = {
     "cctz/": ["src/parse/zone_cctz.cc"],
     "openssl/": ["src/base/hash.c"],
     "liburing.h": ["src/file/"],
-    "sanitizer/": ["src/base/arena.c"],
+    "sodium.h": ["src/sync/table.c"],
+    "sanitizer/": ["src/base/arena.c", "src/sync/table_memory.c"],
 }
 
 # The C library and POSIX, all of them; core and parse make do with the first.
 PURE = {"assert.h", "ctype.h", "errno.h", "inttypes.h", "limits.h", "math.h", "stdarg.h", "stdatomic.h", "stdbool.h",
         "stddef.h", "stdint.h", "stdio.h", "stdlib.h", "string.h", "strings.h"}
 SYSTEM = PURE | {"arpa/inet.h", "dirent.h", "fcntl.h", "locale.h", "netdb.h", "netinet/in.h", "poll.h", "pthread.h",
-                 "pwd.h", "sched.h", "signal.h", "sys/epoll.h", "sys/eventfd.h", "sys/random.h", "sys/resource.h",
+                 "pwd.h", "sched.h", "signal.h", "sys/epoll.h", "sys/eventfd.h", "sys/mman.h", "sys/random.h", "sys/resource.h",
                  "sys/socket.h", "sys/stat.h", "sys/time.h", "sys/types.h", "sys/un.h", "sys/wait.h", "time.h",
                  "unistd.h", "wchar.h"}
 # The C++ of parse stands behind C functions.
