@@ -31,7 +31,7 @@ void rs_work_note_bases(struct rs_work *work)
     rs_table_pin(thread);
     for (uint32_t i = 0; i < work->parcel_n; i++) {
         struct rs_work_parcel *parcel = &work->parcel[i];
-        if (!rs_table_find(thread, parcel->name, &parcel->base)) parcel->base = (struct rs_table_ref){0};
+        rs_table_find(thread, parcel->name, &parcel->base);
     }
     rs_table_unpin(thread);
 }
@@ -61,7 +61,6 @@ static bool look_up(struct rs_work *work, struct rs_work_parcel *parcel, const s
         return false;
     }
     bool found = rs_table_find(thread, parcel->name, &parcel->base);
-    if (!found) parcel->base = (struct rs_table_ref){0};
     if (before && before->quick.whole) return true;
     if (!found) {
         *ret_wait |= before != NULL;

@@ -13,6 +13,7 @@ struct parcel {
     struct rs_table_key key;
     struct rs_track_store *store;
     struct rs_quick *under_way; /* durable in the store, not yet in the table */
+    struct rs_table_ref base, next_base;
     bool exists;
     unsigned quick, rows; /* how batches were decided */
 };
@@ -63,10 +64,9 @@ static void merge(struct parcel *p, struct rs_quick *q)
     rs_quick_facts(q, rs_test_arena(), &facts);
     facts.key = p->key;
     facts.id = 1;
-    facts.base = q->ref;
+    facts.base = p->base;
     facts.whole |= !p->exists;
     rs_table_pin(p->thread);
-    if (facts.whole && !q->ref.record) rs_table_find(p->thread, p->key, &facts.base);
     rs_table_merge(p->thread, &facts);
     rs_table_unpin(p->thread);
     p->exists = true;
@@ -105,8 +105,8 @@ static struct rs_quick *decide_quickly(struct parcel *p, const struct rs_letter_
     q->before = p->under_way;
     rs_table_pin(p->thread);
     bool found = rs_table_find(p->thread, p->key, &q->ref);
-    if (!found) q->ref = (struct rs_table_ref){0};
-    else rs_table_read(p->thread, q->ref, &q->parcel);
+    p->next_base = q->ref;
+    if (found) rs_table_read(p->thread, q->ref, &q->parcel);
     if (q->before && q->before->whole) q->ref = (struct rs_table_ref){0};
     bool known = found || (q->before ? q->before->whole || !p->exists : !p->exists);
     bool decided = known && report_all(q, letter, n);
@@ -118,7 +118,7 @@ static struct rs_quick *decide_by_rows(struct parcel *p, const struct rs_letter_
 {
     struct rs_quick *q = new_quick(p);
     rs_table_pin(p->thread);
-    if (!rs_table_find(p->thread, p->key, &q->ref)) q->ref = (struct rs_table_ref){0};
+    rs_table_find(p->thread, p->key, &p->next_base);
     rs_table_unpin(p->thread);
     rs_store_load(p->store, q->state);
     for (int i = 0; i < n; i++) rs_tell(q->state, &letter[i]);
@@ -140,6 +140,7 @@ static void tell(struct parcel *p, const struct rs_letter_text *letter, int n)
     if (p->under_way) merge(p, p->under_way);
     save(p->store, q->state);
     p->under_way = q;
+    p->base = p->next_base;
 }
 
 static void settle(struct parcel *p)
