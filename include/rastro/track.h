@@ -146,6 +146,12 @@ struct rs_track_counts rs_track_report(struct rs_parcel_state *state, struct rs_
                                        const struct rs_report *report, int32_t source, struct rs_str source_name,
                                        struct rs_reading reading, uint32_t message, const struct rs_view_order *order);
 
+/* "Last looked" is kept this coarsely when nothing else is written. */
+#define RS_LOOK_EVERY_US RS_HOUR_US
+
+/* The source looked, and told nothing but repeats or also something new. */
+void rs_track_look(struct rs_parcel_state *state, int32_t source, int64_t looked_us, bool repeats_only);
+
 /* The event that gives the parcel its status, or NULL: the newest by the total
  * order that is reported, not planned, moves it and does not lie ahead. */
 const struct rs_known *rs_track_head(const struct rs_parcel_state *state);

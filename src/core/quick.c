@@ -2,9 +2,6 @@
 
 #include "rastro/hash.h"
 
-/* "Last looked" is kept this coarsely when nothing else is written. */
-#define LOOK_EVERY_S 3600
-
 static void *grow(struct rs_arena *arena, const void *list, uint32_t n, uint32_t *room, size_t size)
 {
     *room = *room ? *room * 2 : 8;
@@ -30,10 +27,16 @@ static bool added(const struct rs_quick *q, uint64_t tag, unsigned *ret_flags)
     return false;
 }
 
+/* Before this batch. */
+static bool known_before(const struct rs_quick *q, uint64_t tag, unsigned *ret_flags)
+{
+    if (q->before && added(q->before, tag, ret_flags)) return true;
+    return q->ref.record && rs_table_has(q->thread, q->ref, tag, ret_flags);
+}
+
 static bool known(const struct rs_quick *q, uint64_t tag, unsigned *ret_flags)
 {
-    if (added(q, tag, ret_flags) || (q->before && added(q->before, tag, ret_flags))) return true;
-    return q->ref.record && rs_table_has(q->thread, q->ref, tag, ret_flags);
+    return added(q, tag, ret_flags) || known_before(q, tag, ret_flags);
 }
 
 /* ---- views --------------------------------------------------------------------------- */
@@ -97,7 +100,7 @@ static bool get_view(const struct rs_quick *q, int32_t source, struct rs_view *r
     const struct rs_view *own = find_view(q, source);
     if (own) {
         *ret = *own;
-        return own->decided || own->stored;
+        return own->decided || (own->stored && is_kept(own));
     }
     own = q->before ? find_view(q->before, source) : NULL;
     if (own && (own->decided || (q->before->whole && own->stored && is_kept(own)))) {
@@ -119,6 +122,22 @@ static struct rs_view *put_view(struct rs_quick *q, struct rs_arena *arena, cons
     if (!own) own = rs_track_add_view(q->state, arena);
     *own = *view;
     return own;
+}
+
+/* That a row says when the source looked, where it is no view to decide by, is a
+ * fact like any other: it can be written anew without a look for it. */
+static uint64_t row_tag(const struct rs_quick *q, int32_t source)
+{
+    struct rs_key key = {{'r', 'o', 'w'}};
+    memcpy(key.b + 8, &source, sizeof source);
+    return rs_table_tag(q->table, RS_TABLE_LINK, key);
+}
+
+static void note_row(struct rs_quick *q, struct rs_arena *arena, int32_t source)
+{
+    unsigned ignored;
+    uint64_t tag = row_tag(q, source);
+    if (!known(q, tag, &ignored)) add_word(q, arena, tag);
 }
 
 /* ---- when a source looked ---------------------------------------------------------------- */
@@ -283,7 +302,7 @@ static bool note_look(struct rs_quick *q, struct rs_arena *arena, int32_t source
 {
     int64_t before = looked_s(q, source), look = looked_us / RS_SECOND_US;
     if (looked_us < 0) look = 0;
-    bool coarse = !fresh && look > before && look >= before + LOOK_EVERY_S;
+    bool coarse = !fresh && look > before && look >= before + RS_LOOK_EVERY_US / RS_SECOND_US;
     if (fresh && published_us / RS_SECOND_US > look) look = published_us / RS_SECOND_US;
     if (look > before) set_look(q, arena, source, look);
     else if (!before) set_look(q, arena, source, 1); /* it has told something */
@@ -315,7 +334,7 @@ bool rs_quick_report(struct rs_quick *q, struct rs_arena *arena, const struct rs
 
     bool later = order->at_us != view.order.at_us || order->count != view.order.count ||
                  order->identity != view.order.identity;
-    bool moved = decides && (later || v.fresh || facts_changed);
+    bool moved = decides && (later || v.fresh || facts_changed || view.changed);
     add_events(q, arena, report, source, source_name, reading, message, order->published_us, tag, said);
     bool looked = note_look(q, arena, source, report->looked_us, v.fresh, order->published_us);
     if (facts_changed || moved || (there && v.fresh)) {
@@ -329,9 +348,12 @@ bool rs_quick_report(struct rs_quick *q, struct rs_arena *arena, const struct rs
         }
         view.changed = view.decided = true;
     } else if (looked) {
+        unsigned ignored;
+        view.stored |= known_before(q, row_tag(q, source), &ignored);
         view.changed = true;
     }
     if (view.changed) {
+        if (!there) note_row(q, arena, source);
         if (view.looked_us < report->looked_us) view.looked_us = report->looked_us;
         put_view(q, arena, &view);
     }
@@ -419,6 +441,7 @@ void rs_quick_of_rows(struct rs_quick *q, struct rs_arena *arena, bool uniform,
     }
     for (uint32_t i = 0; i < state->view_n; i++) {
         count_of_rows(q, &state->view[i]);
+        if (state->view[i].stored || state->view[i].changed) note_row(q, arena, state->view[i].source);
         raise_look(q, arena, state->view[i].source, state->view[i].looked_us);
     }
     const struct rs_known *head = rs_track_head(state);

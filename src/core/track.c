@@ -367,6 +367,28 @@ struct rs_track_counts rs_track_report(struct rs_parcel_state *s, struct rs_aren
     return counts;
 }
 
+/* ---- when a source looked ---------------------------------------------------------- */
+
+/* When the source last looked, as far as rows tell: a new event's own time of
+ * publication says it too. */
+static int64_t known_look(const struct rs_parcel_state *state, const struct rs_view *view)
+{
+    int64_t look = view->looked_us;
+    for (uint32_t i = 0; i < state->known_n; i++) {
+        const struct rs_known *known = &state->known[i];
+        if (known->source == view->source && known->published_us > look) look = known->published_us;
+    }
+    return look;
+}
+
+void rs_track_look(struct rs_parcel_state *state, int32_t source, int64_t looked_us, bool repeats_only)
+{
+    struct rs_view *view = rs_track_view(state, source);
+    if (looked_us <= view->looked_us) return;
+    if (repeats_only && looked_us >= known_look(state, view) + RS_LOOK_EVERY_US) view->changed = true;
+    view->looked_us = looked_us;
+}
+
 /* ---- the status --------------------------------------------------------------------- */
 
 static int order_cmp(const struct rs_known *a, const struct rs_known *b)

@@ -22,29 +22,6 @@ struct rs_view_order rs_work_order(const struct rs_work *work, uint32_t i, const
     };
 }
 
-/* How coarsely "last looked" is kept when nothing else is written. */
-#define LOOK_EVERY_US RS_HOUR_US
-
-/* When the source last looked, as far as rows tell: a new event's own time of
- * publication says it too. */
-static int64_t known_look(const struct rs_parcel_state *state, const struct rs_view *view)
-{
-    int64_t look = view->looked_us;
-    for (uint32_t i = 0; i < state->known_n; i++) {
-        const struct rs_known *known = &state->known[i];
-        if (known->source == view->source && known->published_us > look) look = known->published_us;
-    }
-    return look;
-}
-
-static void note_look(struct rs_parcel_state *state, int32_t source, int64_t looked_us, bool repeats_only)
-{
-    struct rs_view *view = rs_track_view(state, source);
-    if (looked_us <= view->looked_us) return;
-    if (repeats_only && looked_us >= known_look(state, view) + LOOK_EVERY_US) view->changed = true;
-    view->looked_us = looked_us;
-}
-
 void rs_work_add_facts(struct rs_work *work, uint32_t parcel, const struct rs_work_ref *ref)
 {
     if (work->facts_n == work->facts_room) {
@@ -83,7 +60,7 @@ void rs_work_decide(struct rs_work *work, struct rs_work_parcel *parcel)
         struct rs_view_order order = rs_work_order(work, ref->message, ref->report);
         struct rs_track_counts counts = rs_track_report(&parcel->state, work->arena, ref->report, source, m->source,
                                                         rs_work_reading(m), ref->message, &order);
-        note_look(&parcel->state, source, ref->report->looked_us, counts.fresh == 0);
+        rs_track_look(&parcel->state, source, ref->report->looked_us, counts.fresh == 0);
         parcel->sum.reread += counts.reread;
         parcel->sum.withdrawn += counts.withdrawn;
         parcel->sum.reinstated += counts.reinstated;

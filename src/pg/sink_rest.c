@@ -103,9 +103,9 @@ static int by_view_key(const void *a, const void *b)
     return (x->v->source > y->v->source) - (x->v->source < y->v->source);
 }
 
-/* The views to be written, sorted as every writer does: those that decide, or
- * those that only say when their source looked. */
-static uint32_t collect_views(const struct rs_work *work, bool decided, struct view_row **ret)
+/* The views to be written, sorted as every writer does: those that decide or
+ * those that only say when their source looked, of rows that are there or not. */
+static uint32_t collect_views(const struct rs_work *work, bool decided, bool stored, struct view_row **ret)
 {
     uint32_t n = 0;
     for (uint32_t k = 0; k < work->parcel_n; k++) n += work->parcel[k].state.view_n;
@@ -115,7 +115,8 @@ static uint32_t collect_views(const struct rs_work *work, bool decided, struct v
         const struct rs_work_parcel *parcel = &work->parcel[k];
         for (uint32_t i = 0; i < parcel->state.view_n; i++) {
             const struct rs_view *view = &parcel->state.view[i];
-            if (view->changed && view->decided == decided) row[n++] = (struct view_row){parcel->id, view};
+            if (!view->changed || view->decided != decided || view->stored != stored) continue;
+            row[n++] = (struct view_row){parcel->id, view};
         }
     }
     if (n) qsort(row, n, sizeof *row, by_view_key);
@@ -123,11 +124,18 @@ static uint32_t collect_views(const struct rs_work *work, bool decided, struct v
     return n;
 }
 
-static void put_view_rows(struct rs_work *work, const struct view_row *row, uint32_t n)
+static void put_view_keys(struct rs_work *work, const struct view_row *row, uint32_t n)
 {
     struct rs_pg_params *p = &work->params;
     EACH(work, n, RS_PG_INT8, rs_pg_array_int8(p, row[i].parcel_id));
     EACH(work, n, RS_PG_INT2, rs_pg_array_int2(p, (int16_t)row[i].v->source));
+    EACH(work, n, RS_PG_TIME, rs_pg_array_time(p, row[i].v->looked_us));
+}
+
+static void put_view_rows(struct rs_work *work, const struct view_row *row, uint32_t n)
+{
+    struct rs_pg_params *p = &work->params;
+    put_view_keys(work, row, n);
     EACH(work, n, RS_PG_INT4, rs_pg_array_int4(p, row[i].v->rev));
     EACH(work, n, RS_PG_INT8, rs_pg_array_int8(p, row[i].v->order.at_us));
     EACH(work, n, RS_PG_INT4, rs_pg_array_int4(p, row[i].v->order.count));
@@ -135,7 +143,6 @@ static void put_view_rows(struct rs_work *work, const struct view_row *row, uint
     EACH(work, n, RS_PG_INT2, rs_pg_array_int2(p, (int16_t)row[i].v->order.topic));
     EACH(work, n, RS_PG_INT4, rs_pg_array_int4(p, row[i].v->order.partition));
     EACH(work, n, RS_PG_INT8, rs_pg_array_int8(p, row[i].v->order.offset));
-    EACH(work, n, RS_PG_TIME, rs_pg_array_time(p, row[i].v->looked_us));
     EACH(work, n, RS_PG_UUID, {
         static const struct rs_key unread; /* only its tag is known: the row keeps what it has */
         if (row[i].v->has_facts && !rs_key_eq(row[i].v->facts, unread)) rs_pg_array_bytes(p, row[i].v->facts.b, 16);
@@ -145,44 +152,72 @@ static void put_view_rows(struct rs_work *work, const struct view_row *row, uint
     EACH(work, n, RS_PG_INT4, rs_pg_array_int4(p, (int32_t)row[i].v->version + row[i].v->decided));
 }
 
-#define PUT_VIEWS                                                                                             \
-    "INSERT INTO rastro.source_views AS v (parcel_id, source, rev, order_at, order_count, order_published, "  \
-    "order_topic, order_partition, order_offset, looked_at, facts_key, order_identity, version) "             \
-    "SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::int[], $4::bigint[], $5::int[], $6::bigint[], "   \
-    "$7::smallint[], $8::int[], $9::bigint[], $10::timestamptz[], $11::uuid[], $12::smallint[], $13::int[]) " \
-    "ON CONFLICT (parcel_id, source) DO UPDATE SET looked_at = greatest(v.looked_at, excluded.looked_at)"
+#define VIEW_ROWS                                                                                        \
+    " FROM unnest($1::bigint[], $2::smallint[], $3::timestamptz[], $4::int[], $5::bigint[], $6::int[], " \
+    "$7::bigint[], $8::smallint[], $9::int[], $10::bigint[], $11::uuid[], $12::smallint[], $13::int[]) " \
+    "w (parcel_id, source, looked_at, rev, order_at, order_count, order_published, order_topic, "        \
+    "order_partition, order_offset, facts_key, order_identity, version) "
+#define ADD_VIEWS                                                                                       \
+    "INSERT INTO rastro.source_views AS v (parcel_id, source, looked_at, rev, order_at, order_count, "  \
+    "order_published, order_topic, order_partition, order_offset, facts_key, order_identity, version) " \
+    "SELECT *" VIEW_ROWS "ON CONFLICT (parcel_id, source) DO UPDATE SET "
+#define SET_VIEW(from)                                                                                        \
+    "looked_at = greatest(v.looked_at, " from ".looked_at), version = " from ".version, rev = " from ".rev, " \
+    "order_at = " from ".order_at, order_count = " from ".order_count, order_published = " from               \
+    ".order_published, order_topic = " from ".order_topic, order_partition = " from ".order_partition, "      \
+    "order_offset = " from ".order_offset, order_identity = " from ".order_identity, "                        \
+    "facts_key = coalesce(" from ".facts_key, v.facts_key) "
 
-/* Before the events: what was decided by a view holds only if its row is still
- * the one that it was decided from.  Rows that the safe path has locked are. */
-int rs_work_compare_views(struct rs_work *work, struct rs_diag *diag)
+/* Every one must be as it was expected to be. */
+static int put_views(struct rs_work *work, const char *sql, uint32_t n, struct rs_diag *diag)
 {
-    static const char put[] = PUT_VIEWS
-        ", version = excluded.version, rev = excluded.rev, order_at = excluded.order_at, "
-        "order_count = excluded.order_count, order_published = excluded.order_published, "
-        "order_topic = excluded.order_topic, order_partition = excluded.order_partition, "
-        "order_offset = excluded.order_offset, order_identity = excluded.order_identity, "
-        "facts_key = coalesce(excluded.facts_key, v.facts_key) WHERE v.version = excluded.version - 1";
-    struct view_row *row;
-    uint32_t n = collect_views(work, true, &row);
-    if (!n) return RS_OK;
-    put_view_rows(work, row, n);
     struct rs_pg_rows *rows;
-    int err = rs_pg_run(work->pg, put, &work->params, &rows, diag);
+    int err = rs_pg_run(work->pg, sql, &work->params, &rows, diag);
     if (!err && rs_pg_affected(rows) != n) {
         err = rs_fail(diag, RS_E_CONFLICT, "another member decided what is current meanwhile");
     }
     return err;
 }
 
+/* Before the events: what was decided by a view holds only if its row is still
+ * the one that it was decided from.  Rows that the safe path has locked are. */
+int rs_work_compare_views(struct rs_work *work, struct rs_diag *diag)
+{
+    static const char set[] = "UPDATE rastro.source_views v SET " SET_VIEW("w") VIEW_ROWS
+        "WHERE v.parcel_id = w.parcel_id AND v.source = w.source AND v.version = w.version - 1";
+    static const char add[] = ADD_VIEWS SET_VIEW("excluded") "WHERE v.version = excluded.version - 1";
+    struct view_row *row;
+    uint32_t n = collect_views(work, true, true, &row);
+    int err = RS_OK;
+    if (n) {
+        put_view_rows(work, row, n);
+        err = put_views(work, set, n, diag);
+    }
+    n = err ? 0 : collect_views(work, true, false, &row);
+    if (!n) return err;
+    put_view_rows(work, row, n);
+    return put_views(work, add, n, diag);
+}
+
 /* When sources last looked; of two times the later one counts. */
 static int put_looks(struct rs_work *work, struct rs_diag *diag)
 {
-    static const char put[] = PUT_VIEWS;
+    static const char set[] =
+        "UPDATE rastro.source_views v SET looked_at = greatest(v.looked_at, w.looked_at) "
+        "FROM unnest($1::bigint[], $2::smallint[], $3::timestamptz[]) w (parcel_id, source, looked_at) "
+        "WHERE v.parcel_id = w.parcel_id AND v.source = w.source";
+    static const char add[] = ADD_VIEWS "looked_at = greatest(v.looked_at, excluded.looked_at)";
     struct view_row *row;
-    uint32_t n = collect_views(work, false, &row);
-    if (!n) return RS_OK;
+    uint32_t n = collect_views(work, false, true, &row);
+    int err = RS_OK;
+    if (n) {
+        put_view_keys(work, row, n);
+        err = put_views(work, set, n, diag);
+    }
+    n = err ? 0 : collect_views(work, false, false, &row);
+    if (!n) return err;
     put_view_rows(work, row, n);
-    return rs_pg_run(work->pg, put, &work->params, NULL, diag);
+    return put_views(work, add, n, diag);
 }
 
 /* ---- facts ------------------------------------------------------------------------- */
@@ -212,18 +247,21 @@ static const struct rs_place *fact_destination(const void *list, uint32_t i)
     return &((const struct rs_work_facts *)list)[i].facts->destination;
 }
 
+#define ADD_FACTS                                                                                                   \
+    "INSERT INTO rastro.parcel_facts (parcel_id, source, rev, published_at, topic, kafka_partition, kafka_offset, " \
+    "promised_from, promised_to, estimated_from, estimated_to, signed_at, signed_by, service, order_id, "           \
+    "origin_country, origin_region, origin_city, origin_postcode, "                                                 \
+    "destination_country, destination_region, destination_city, destination_postcode) "                             \
+    "SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::int[], $4::timestamptz[], $5::smallint[], $6::int[], "  \
+    "$7::bigint[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], "                  \
+    "$12::timestamptz[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], "            \
+    "$19::text[], $20::text[], $21::text[], $22::text[], $23::text[]) w (a, b, c) "                                 \
+    "ORDER BY a, b, c"
+
+/* A plan's revisions are new, as the versions of its views prove. */
 static int put_facts(struct rs_work *work, struct rs_diag *diag)
 {
-    static const char add[] =
-        "INSERT INTO rastro.parcel_facts (parcel_id, source, rev, published_at, topic, kafka_partition, kafka_offset, "
-        "promised_from, promised_to, estimated_from, estimated_to, signed_at, signed_by, service, order_id, "
-        "origin_country, origin_region, origin_city, origin_postcode, "
-        "destination_country, destination_region, destination_city, destination_postcode) "
-        "SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::int[], $4::timestamptz[], $5::smallint[], $6::int[], "
-        "$7::bigint[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], "
-        "$12::timestamptz[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], "
-        "$19::text[], $20::text[], $21::text[], $22::text[], $23::text[]) w (a, b, c) "
-        "ORDER BY a, b, c ON CONFLICT DO NOTHING";
+    static const char add_new[] = ADD_FACTS, add[] = ADD_FACTS " ON CONFLICT DO NOTHING";
     struct rs_pg_params *p = &work->params;
     uint32_t n = work->facts_n;
     if (!n) return RS_OK;
@@ -245,7 +283,7 @@ static int put_facts(struct rs_work *work, struct rs_diag *diag)
     EACH(work, n, RS_PG_TEXT, put_text(p, f[i].facts->order));
     put_place(work, n, fact_origin, f);
     put_place(work, n, fact_destination, f);
-    return rs_pg_run(work->pg, add, p, NULL, diag);
+    return rs_pg_run(work->pg, work->planned ? add_new : add, p, NULL, diag);
 }
 
 /* ---- links -------------------------------------------------------------------------- */

@@ -72,6 +72,15 @@ static void merge(struct parcel *p, struct rs_quick *q)
     p->exists = true;
 }
 
+static void tell_state(struct rs_parcel_state *state, const struct rs_letter_text *letter, int n)
+{
+    for (int i = 0; i < n; i++) {
+        struct rs_track_counts counts = rs_tell(state, &letter[i]);
+        int64_t looked_us = rs_letter_order(&letter[i]).published_us;
+        rs_track_look(state, letter[i].source ? letter[i].source : 1, looked_us, counts.fresh == 0);
+    }
+}
+
 static struct rs_quick *new_quick(const struct parcel *p)
 {
     struct rs_quick *q = rs_arena_zero(rs_test_arena(), sizeof *q);
@@ -121,7 +130,7 @@ static struct rs_quick *decide_by_rows(struct parcel *p, const struct rs_letter_
     rs_table_find(p->thread, p->key, &p->next_base);
     rs_table_unpin(p->thread);
     rs_store_load(p->store, q->state);
-    for (int i = 0; i < n; i++) rs_tell(q->state, &letter[i]);
+    tell_state(q->state, letter, n);
     rs_quick_of_rows(q, rs_test_arena(), true, no_ids, NULL);
     return q;
 }
@@ -155,7 +164,7 @@ static const char *views_in_words(const struct rs_track_store *store)
     for (int32_t source = 1; source < 4; source++) {
         for (uint32_t i = 0; i < store->views; i++) {
             const struct rs_view *v = &store->view[i];
-            if (v->source != source || (!rs_view_applied(v) && !v->has_facts)) continue;
+            if (v->source != source || (!rs_view_applied(v) && !v->has_facts && !v->version)) continue;
             rs_buf_printf(&buf, "%d: at %lld count %d published %lld rev %d version %u facts %02x%02x; ", source,
                           (long long)v->order.at_us, v->order.count, (long long)v->order.published_us, v->rev,
                           v->version, v->facts.b[0], v->facts.b[1]);
@@ -170,7 +179,7 @@ static void tell_rows(struct rs_track_store *store, const struct rs_letter_text 
 {
     struct rs_parcel_state state;
     rs_store_load(store, &state);
-    for (int i = 0; i < n; i++) rs_tell(&state, &letter[i]);
+    tell_state(&state, letter, n);
     save(store, &state);
 }
 
@@ -183,9 +192,30 @@ static const char *words_of(const struct rs_track_store *store)
 
 /* ---- by chance -------------------------------------------------------------------------- */
 
+static const char *some_facts(uint64_t *seed)
+{
+    static const char *const facts[] = {NULL, NULL, NULL, "promised by May", "promised by June"};
+    return facts[rs_test_below(seed, COUNT(facts))];
+}
+
+/* A source that tells one scan a message, and some of them again. */
+static struct rs_letter_text make_single(uint64_t *seed, int step)
+{
+    int scan = (int)rs_test_below(seed, (uint32_t)(step < 8 ? step : 7) + 1);
+    return (struct rs_letter_text){
+        .scans = rs_test_say("%c", 'a' + scan).p,
+        .at = scan,
+        .published = step + 2,
+        .source = 2,
+        .part = true,
+        .facts = some_facts(seed),
+    };
+}
+
 /* Mostly a history that grows by a scan, as real ones do. */
 static struct rs_letter_text make_letter(uint64_t *seed, int step)
 {
+    if (rs_test_below(seed, 3) == 0) return make_single(seed, step);
     char scans[64];
     int n = 0, last = step < 8 ? step : 7;
     bool strange = rs_test_below(seed, 6) == 0;
@@ -198,15 +228,14 @@ static struct rs_letter_text make_letter(uint64_t *seed, int step)
     }
     scans[n] = '\0';
     int late = rs_test_below(seed, 5) == 0 ? (int)rs_test_below(seed, 4) : 0;
-    static const char *const facts[] = {NULL, NULL, NULL, "promised by May", "promised by June"};
     return (struct rs_letter_text){
         .scans = rs_test_say("%s", scans).p,
         .at = step - late + 1,
         .published = step + 2,
         .count = n / 2,
-        .source = rs_test_below(seed, 6) == 0 ? 2 : 1,
+        .source = rs_test_below(seed, 6) == 0 ? 3 : 1,
         .part = part,
-        .facts = facts[rs_test_below(seed, 5)],
+        .facts = some_facts(seed),
     };
 }
 
