@@ -108,6 +108,7 @@ static bool add_fact(struct holder *h, uint64_t word, bool set_flags)
 {
     word &= ~RS_LOOK;
     uint64_t tag = RS_TABLE_TAG(word), old;
+    if (!tag) return true; /* rs_table_tag makes none: an empty word is none */
     rs_atomic_u64 *at = (rs_atomic_u64 *)(uintptr_t)rs_table_seek(h->table, h->r, h->count, RS_FACT_MASK, tag,
                                                                   RS_FACT_HASH(tag), &old);
     if (at) {

@@ -38,8 +38,8 @@ enum {
 enum {
     RS_W_SEQ,       /* generation << 32 | sequence, odd while it is changed */
     RS_W_MARK,      /* below; in a free record the link of the free list */
+    RS_W_ID,        /* in limbo the link of its bucket */
     RS_W_KEY,       /* two words, constant as long as it is in the index */
-    RS_W_ID = 4,    /* in limbo the link of its bucket */
     RS_W_HEAD = 5,  /* four words */
     RS_W_LINKS = 9, /* first view << 32 | first chunk, as units */
     RS_W_FACT = 10, /* RS_TABLE_INLINE words, filled in order */
