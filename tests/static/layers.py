@@ -51,6 +51,7 @@ LIBRARIES = {
     "simdjson.h": ["src/parse/json_index.cc"],
     "cctz/": ["src/parse/zone_cctz.cc"],
     "openssl/": ["src/base/hash.c"],
+    "xxhash.h": ["src/base/hash.c"],
     "liburing.h": ["src/file/"],
     "sodium.h": ["src/sync/table.c"],
     "sanitizer/": ["src/base/arena.c", "src/sync/table_memory.c"],
@@ -64,7 +65,8 @@ SYSTEM = PURE | {"arpa/inet.h", "dirent.h", "fcntl.h", "locale.h", "netdb.h", "n
                  "sys/socket.h", "sys/stat.h", "sys/time.h", "sys/types.h", "sys/un.h", "sys/wait.h", "time.h",
                  "unistd.h", "wchar.h"}
 # The C++ of parse stands behind C functions.
-CPP = {"algorithm", "atomic", "cstdlib", "cstring", "fstream", "memory", "mutex", "new", "string", "vector"}
+CPP = {"algorithm", "atomic", "cstdlib", "cstring", "fstream", "memory", "mutex", "new", "string", "string_view",
+       "unordered_map", "vector"}
 PURE_LAYERS = ("core", "parse")
 
 # Core is told the time, does not wait, print or look around.
