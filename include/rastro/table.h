@@ -18,9 +18,12 @@
  * parcels leave first, then those not used for long.  Growth of the index is
  * spread over the operations that follow; nothing stops for it.
  *
- * Threads: each joins once.  References are good between rs_table_pin and
+ * Threads: each joins once.  Whoever prefetches, finds or reads is pinned; merging
+ * and the like pin for themselves.  References are good between rs_table_pin and
  * rs_table_unpin of the thread that found them; what is read through one is a
- * consistent state only if rs_table_unchanged says so afterwards.
+ * consistent state only if rs_table_unchanged says so afterwards.  What is taken
+ * out is used again only after all have unpinned: so unpin now and then, and
+ * before waiting.
  */
 #ifndef RASTRO_TABLE_H
 #define RASTRO_TABLE_H
