@@ -159,21 +159,38 @@ static struct rs_key memo_context(const struct rs_decoder *d)
     return rs_quick_key(part, n * sizeof *part);
 }
 
-/* One event, from the memo if it can be. */
-static bool make_event(struct rs_decoder *d, uint32_t node, bool repeats, struct rs_event *event,
-                       struct rs_str *ret_reason)
+/* Keys of the next few events, made together so that the memo's memory, which
+ * is far away, is fetched for all of them at once. */
+#define AHEAD 16
+struct ahead {
+    struct rs_memo_key key[AHEAD];
+    bool keyed[AHEAD];
+};
+
+static void look_ahead(struct rs_decoder *d, uint32_t from, struct ahead *ahead)
 {
-    struct rs_memo_key key;
-    if (!repeats || !d->memo) return rs_normalise(d, node, event, ret_reason);
     if (!d->context_is_set) d->context = memo_context(d);
     d->context_is_set = true;
-    if (!rs_memo_key(&d->json, node, d->context, &key)) return rs_normalise(d, node, event, ret_reason);
+    uint32_t n = d->nodes_n - from < AHEAD ? d->nodes_n - from : AHEAD;
+    for (uint32_t i = 0; i < n; i++) {
+        ahead->keyed[i] = rs_memo_key(&d->json, d->nodes[from + i], d->context, &ahead->key[i]);
+        if (ahead->keyed[i]) rs_memo_expect(d->memo, &ahead->key[i]);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        if (ahead->keyed[i]) rs_memo_expect_entry(d->memo, &ahead->key[i]);
+    }
+}
+
+/* One event, from the memo if it can be. */
+static bool remember_or_make(struct rs_decoder *d, uint32_t node, const struct rs_memo_key *key, struct rs_event *event,
+                             struct rs_str *ret_reason)
+{
     d->memo_asked++;
-    bool known = rs_memo_get(d->memo, &key, &d->json, node, d->arena, event);
+    bool known = rs_memo_get(d->memo, key, &d->json, node, d->arena, event);
     d->memo_known += known;
     if (known && rs_normalise_again(d, event)) return true;
     if (!rs_normalise(d, node, event, ret_reason)) return false;
-    if (!known) rs_memo_put(d->memo, &key, &d->json, event);
+    if (!known) rs_memo_put(d->memo, key, &d->json, event);
     return true;
 }
 
@@ -190,11 +207,16 @@ static void read_events(struct rs_decoder *d, struct rs_report *report)
     }
     report->event = rs_arena_get(d->arena, (d->nodes_n + 1) * sizeof *report->event);
     struct seen seen = seen_for(d, d->nodes_n);
-    bool repeats = d->shape->full || d->nodes_n > 1; /* worth a memo */
+    bool memo = d->memo && (d->shape->full || d->nodes_n > 1); /* others repeat nothing */
+    struct ahead ahead;
     for (uint32_t i = 0; i < d->nodes_n; i++) {
         struct rs_event *event = &report->event[report->event_count];
         struct rs_str reason;
-        if (!make_event(d, d->nodes[i], repeats, event, &reason)) {
+        if (memo && i % AHEAD == 0) look_ahead(d, i, &ahead);
+        bool made = memo && ahead.keyed[i % AHEAD]
+                        ? remember_or_make(d, d->nodes[i], &ahead.key[i % AHEAD], event, &reason)
+                        : rs_normalise(d, d->nodes[i], event, &reason);
+        if (!made) {
             reject(d, d->nodes[i], reason);
         } else if (is_repeat(report, &seen, event)) {
             report->repeated++;

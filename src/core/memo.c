@@ -251,6 +251,27 @@ bool rs_memo_key(const struct rs_json *json, uint32_t at, struct rs_key context,
     return true;
 }
 
+void rs_memo_expect(const struct rs_memo *memo, const struct rs_memo_key *key)
+{
+    uint32_t i = hash_of(key) & memo->mask;
+    __builtin_prefetch(&memo->young.place[i]);
+    __builtin_prefetch(&memo->old.place[i]);
+}
+
+/* A guess, at the first place: mostly it is there. */
+void rs_memo_expect_entry(const struct rs_memo *memo, const struct rs_memo_key *key)
+{
+    uint32_t hash = hash_of(key);
+    const struct generation *g = &memo->young;
+    if (g->place[hash & memo->mask].hash != hash) g = &memo->old;
+    const struct place *place = &g->place[hash & memo->mask];
+    if (!place->at || place->hash != hash) return;
+    const char *e = (const char *)entry_at(g, place->at);
+    __builtin_prefetch(e);
+    __builtin_prefetch(e + 64);
+    __builtin_prefetch(e + 128);
+}
+
 bool rs_memo_get(struct rs_memo *memo, const struct rs_memo_key *key, const struct rs_json *json, uint32_t at,
                  struct rs_arena *arena, struct rs_event *event)
 {

@@ -22,6 +22,11 @@ struct rs_memo_key {
 /* The key of event node `at`; false for one that is not kept. */
 bool rs_memo_key(const struct rs_json *json, uint32_t at, struct rs_key context, struct rs_memo_key *ret);
 
+/* Says that the key will be asked for soon, and soon after that again, so that
+ * memory is on its way: first for its place, then for its entry. */
+void rs_memo_expect(const struct rs_memo *memo, const struct rs_memo_key *key);
+void rs_memo_expect_entry(const struct rs_memo *memo, const struct rs_memo_key *key);
+
 /* Makes the event of node `at` again; false when it is not known.  `line` is
  * left to the caller, and the mark `future` is not set. */
 bool rs_memo_get(struct rs_memo *memo, const struct rs_memo_key *key, const struct rs_json *json, uint32_t at,
