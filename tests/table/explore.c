@@ -1,6 +1,8 @@
 /* All schedules of small cases, of the real code.
  *
- *   explore [case] [preemptions]
+ *   explore [case] [more]
+ *
+ * With `more`, so many preemptions more than in the quick test; 1 takes minutes.
  *
  * Threads are coroutines; each atomic operation is a point where another one
  * may go on instead.  Depth-first over all schedules with at most so many
@@ -34,7 +36,8 @@ static struct {
     _Alignas(128) char memory[ARENA];
     uint8_t poisoned[ARENA / 8];
     uint8_t touched[ARENA / 8], written[ARENA / 8]; /* by whom, a bit each; kept over the runs of a case */
-    size_t used, used_before;
+    bool shared[ARENA / 8];                         /* where there are points, in this pass */
+    size_t used;
     bool learnt;
     ucontext_t thread[THREADS_MAX], main;
     char stack[THREADS_MAX][STACK];
@@ -100,15 +103,10 @@ void rs_explore_point(const volatile void *address, int kind)
     }
     if (x.current < 0) return;
     uint8_t me = (uint8_t)(1u << x.current);
-    uint8_t touched = x.touched[word] | me, written = kind == RS_ATOMIC_LOAD ? x.written[word] : x.written[word] | me;
-    if (touched != x.touched[word] || written != x.written[word]) {
-        bool was = x.written[word] && x.touched[word] & (x.touched[word] - 1);
-        bool is = written && touched & (touched - 1);
-        if (is && !was) x.learnt = true;
-        x.touched[word] = touched;
-        x.written[word] = written;
-    }
-    if (!x.written[word] || !(x.touched[word] & (x.touched[word] - 1))) return;
+    x.touched[word] |= me;
+    if (kind != RS_ATOMIC_LOAD) x.written[word] |= me;
+    if (x.written[word] && x.touched[word] & (x.touched[word] - 1) && !x.shared[word]) x.learnt = true;
+    if (!x.shared[word]) return;
     if (x.preemptions == x.preemptions_max || x.wrong[0]) return;
     unsigned runnable = x.thread_n - (unsigned)__builtin_popcount(x.ended);
     unsigned choice = choose(runnable);
@@ -390,29 +388,29 @@ static void busy_and_find(struct rs_table_thread *thread)
 }
 
 static const struct step cases[] = {
-    {nothing, {insert_1, insert_1_too}, 3, "insert and insert of one key"},
-    {nearly_full, {insert_1, insert_5_and_work}, 3, "insert and growth"},
-    {full, {work, insert_1_too}, 3, "growth and a merge of what moves"},
-    {growing, {work, work}, 3, "growth by two"},
-    {nearly_full, {insert_1, insert_1_too, work}, 2, "two inserts of one key and growth"},
+    {nothing, {insert_1, insert_1_too}, 2, "insert and insert of one key"},
+    {nearly_full, {insert_1, insert_5_and_work}, 2, "insert and growth"},
+    {full, {work, insert_1_too}, 2, "growth and a merge of what moves"},
+    {growing, {work, work}, 2, "growth by two"},
+    {nearly_full, {insert_1, insert_1_too, work}, 1, "two inserts of one key and growth"},
     {one, {delta_1, delta_2}, 3, "merge and merge"},
     {one, {delta_1, delta_2, load_1}, 2, "two merges and a load"},
     {one, {delta_1_with_view, find_1}, 3, "merge and find"},
     {one, {evict_1, find_1}, 3, "evict and find"},
     {one, {evict_1, delta_2}, 3, "evict and merge"},
     {one, {evict_1, evict_1, find_1}, 2, "evict and evict"},
-    {one, {evict_and_load, delta_2}, 3, "evict, load and merge"},
-    {full, {work, evict_1, find_1}, 2, "growth, evict and find"},
-    {growing, {work, evict_and_load, find_1}, 2, "moving, evict, load and find"},
-    {growing, {work, evict_1, insert_1_too}, 2, "moving, evict and insert"},
+    {one, {evict_and_load, delta_2}, 2, "evict, load and merge"},
+    {full, {work, evict_1, find_1}, 1, "growth, evict and find"},
+    {growing, {work, evict_and_load, find_1}, 1, "moving, evict, load and find"},
+    {growing, {work, evict_1, insert_1_too}, 1, "moving, evict and insert"},
     {one, {fail_over_and_load, delta_1}, 3, "forget all and merge"},
     {one, {fail_over_and_load, load_1, find_1}, 2, "forget all, load and find"},
-    {one, {evict_and_insert_others, find_1}, 3, "reclaim and find"},
-    {nothing, {load_1, delta_1}, 3, "whole and part, of no record"},
-    {one_stale, {load_1, delta_1}, 3, "whole and part, of a stale record"},
+    {one, {evict_and_insert_others, find_1}, 2, "reclaim and find"},
+    {nothing, {load_1, delta_1}, 4, "whole and part, of no record"},
+    {one_stale, {load_1, delta_1}, 4, "whole and part, of a stale record"},
     {one_stale, {load_1, delta_and_load}, 3, "load and load of a stale record"},
-    {nothing, {load_1, make_delta_evict}, 3, "whole facts and a record that came and went"},
-    {one, {forget_1, delta_2}, 3, "forget and merge"},
+    {nothing, {load_1, make_delta_evict}, 2, "whole facts and a record that came and went"},
+    {one, {forget_1, delta_2}, 2, "forget and merge"},
     {one, {busy_and_find, delta_1}, 3, "busy hint and merge"},
 };
 
@@ -430,8 +428,8 @@ static void run_thread(int i)
 
 static void run_once(void)
 {
-    memset(x.memory, 0, x.used_before);
-    memset(x.poisoned, 0, sizeof x.poisoned);
+    memset(x.memory, 0, x.used); /* of the last run */
+    memset(x.poisoned, 0, x.used / 8);
     memset(&t, 0, sizeof t);
     x.used = x.ended = x.at = x.preemptions = 0;
     x.current = -1;
@@ -450,8 +448,8 @@ static void run_once(void)
     x.current = (int)first;
     swapcontext(&x.main, &x.thread[first]);
     x.current = -1;
+    if (!x.wrong[0] && x.ended + 1 != 1u << x.thread_n) fail("a thread has not ended");
     if (!x.wrong[0]) judge();
-    if (x.used > x.used_before) x.used_before = x.used;
 }
 
 /* To the next path; false after the last. */
@@ -470,6 +468,7 @@ static uint64_t explore(const struct step *step, unsigned preemptions)
     x.preemptions_max = preemptions;
     memset(x.touched, 0, sizeof x.touched);
     memset(x.written, 0, sizeof x.written);
+    memset(x.shared, 0, sizeof x.shared);
     uint64_t runs;
     do {
         x.learnt = false;
@@ -478,7 +477,8 @@ static uint64_t explore(const struct step *step, unsigned preemptions)
         do {
             run_once();
             runs++;
-        } while (!x.wrong[0] && backtrack() && !(x.learnt && runs > 2000));
+        } while (!x.wrong[0] && backtrack() && !(x.learnt && runs > 500));
+        for (size_t i = 0; i < ARENA / 8; i++) x.shared[i] = x.written[i] && x.touched[i] & (x.touched[i] - 1);
     } while (x.learnt && !x.wrong[0]);
     return runs;
 }
@@ -489,11 +489,10 @@ int main(int argc, char **argv)
     uint64_t all = 0;
     double begin = common_seconds();
     int failed = 0;
-    x.used_before = ARENA;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         if (!strstr(cases[i].name, only)) continue;
         double start = common_seconds();
-        unsigned preemptions = argc > 2 ? (unsigned)atoi(argv[2]) : cases[i].preemptions;
+        unsigned preemptions = cases[i].preemptions + (argc > 2 ? (unsigned)atoi(argv[2]) : 0);
         x.wrong[0] = 0;
         uint64_t runs = explore(&cases[i], preemptions);
         printf("explore: %-45s %9" PRIu64 " schedules, at most %u preemptions, %.1f s\n", cases[i].name, runs,
