@@ -1,5 +1,5 @@
 /* yield.h - under rastro/atomic.h in the tests with real threads: now and then
- * a thread gives way before an atomic operation, so that on few cores too
+ * a thread dawdles or gives way before an atomic operation, so that on few cores too
  * others come between any two of them. */
 #ifndef RASTRO_TABLE_YIELD_H
 #define RASTRO_TABLE_YIELD_H
@@ -16,7 +16,13 @@ static inline __attribute__((always_inline)) void rs_yield_point(void)
     rs_yield_state ^= rs_yield_state << 13;
     rs_yield_state ^= rs_yield_state >> 7;
     rs_yield_state ^= rs_yield_state << 17;
-    if ((uint32_t)(rs_yield_state >> 32) % rs_yield_one_in == 0) sched_yield();
+    if ((uint32_t)(rs_yield_state >> 32) % rs_yield_one_in) return;
+    /* Mostly it only dawdles: giving way costs a slice where others compute too. */
+    if ((rs_yield_state & 31) == 0) {
+        sched_yield();
+    } else {
+        for (volatile unsigned i = (unsigned)(rs_yield_state >> 8) % 400; i; i--) continue;
+    }
 }
 
 #define RS_ATOMIC_POINT(address, kind) ((void)(address), rs_yield_point())
