@@ -65,8 +65,7 @@ SYSTEM = PURE | {"arpa/inet.h", "dirent.h", "fcntl.h", "locale.h", "netdb.h", "n
                  "sys/socket.h", "sys/stat.h", "sys/time.h", "sys/types.h", "sys/un.h", "sys/wait.h", "time.h",
                  "unistd.h", "wchar.h"}
 # The C++ of parse stands behind C functions.
-CPP = {"algorithm", "atomic", "cstdlib", "cstring", "fstream", "memory", "mutex", "new", "string", "string_view",
-       "unordered_map", "vector"}
+CPP = {"algorithm", "atomic", "cstdlib", "cstring", "fstream", "memory", "mutex", "new", "string", "vector"}
 PURE_LAYERS = ("core", "parse")
 
 # Core is told the time, does not wait, print or look around.
