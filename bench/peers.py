@@ -72,14 +72,16 @@ class Life:
     """A program from its start to its end; it has a session of its own, so that all of it can be killed."""
 
     def __init__(self, program, env, log, until_end):
-        self.log = log
+        self.log, self.until_end = log, until_end
         with open(log, "a") as out:
             self.process = subprocess.Popen(program.command(until_end), env=dict(os.environ, **env), stdout=out,
                                             stderr=out, stdin=subprocess.DEVNULL, start_new_session=True)
         self.pid = self.process.pid
 
     def ended(self):
-        return self.process.poll() is not None
+        """Leaves a process that ended where it is: what it used can still be read."""
+        return (self.process.returncode is not None
+                or os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None)
 
     def signal(self, how):
         try:
@@ -156,21 +158,27 @@ class Work:
 
     def until_done(self, each=lambda: None):
         """Until all rows are there and nothing more is written, or for too long; each() is called meanwhile."""
-        written, since = self.watch.written(), time.monotonic()
-        while not self.life.ended():
+        life, written, since = self.life, self.watch.written(), time.monotonic()
+        while not life.ended():
             time.sleep(0.2)
             each()
             now = self.watch.written()
             if now != written:
                 written, since = now, time.monotonic()
-            elif time.monotonic() - since > PATIENCE_S:
+                continue
+            quiet = time.monotonic() - since
+            if quiet > PATIENCE_S:
                 say(f"{self.program.name} has written nothing for {PATIENCE_S} s; {self.rows_there():,} rows of "
                     f"{self.rows:,} are there")
                 return
-            elif time.monotonic() - since > SETTLED_S and self.rows_there() >= self.rows:
+            if quiet > SETTLED_S and not life.until_end and self.rows_there() >= self.rows:
                 return
-        if self.life.process.returncode:
-            raise BenchError(f"{self.program.name} ended with {self.life.process.returncode}: {self.life.tail()}")
+        each()
+        if life.process.wait() or not life.until_end:
+            problem = f"{self.program.name} ended with {life.process.returncode}: {life.tail()}"
+            if self.ours:
+                raise BenchError(problem)
+            say(problem)
 
     def wrong(self):
         """Rows that are too many, and rows that are missing; for ours the judge's differences too."""
@@ -235,9 +243,9 @@ class Peers:
             began = time.time()
             life = work.start(until_end=True)
             work.until_done(sample)
-            if not life.ended():
-                sample()
             rows = work.rows_there()
+            if not rows:
+                raise BenchError(f"{program.name} wrote nothing: {life.tail()}")
             first, last = map(float, work.value(
                 "SELECT extract(epoch FROM min(c)), extract(epoch FROM max(c)) "
                 f"FROM (SELECT pg_xact_commit_timestamp(xmin) AS c FROM {work.events()}) t"))

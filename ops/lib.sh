@@ -15,6 +15,7 @@ PACKAGES_BUILD=(
     libmicrohttpd-dev   # /metrics
     liblz4-dev          # raw bytes of events
     libssl-dev          # SHA-256
+    libxxhash-dev       # finds repeats of checkpoints in memory
     libsodium-dev       # SipHash of 128 bits, for keys in memory
 )
 PACKAGES_RUN=(postgresql postgresql-client python3 util-linux ca-certificates)

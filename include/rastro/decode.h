@@ -33,6 +33,11 @@ struct rs_decoder_options {
     enum rs_json_backend backend;
     bool trace;        /* keep what explain shows */
     int64_t future_us; /* tolerance; see RS_MARK_future */
+
+    /* Room for checkpoints that were read before, so that a history that is told
+     * again costs little: about 200 bytes each.  Changes nothing of what comes
+     * out.  0: none; a decoder that traces, or reads with jansson, has none. */
+    size_t memo_bytes;
 };
 
 struct rs_decoder;
@@ -45,6 +50,9 @@ void rs_decoder_free(struct rs_decoder *decoder); /* NULL is fine */
 /* Fills `ret`; everything in it lives in `arena` or in the record's bytes. */
 void rs_decode(struct rs_decoder *decoder, const struct rs_record *record, struct rs_arena *arena,
                struct rs_message *ret);
+
+/* How many checkpoints the memo was asked for, and how many it knew. */
+void rs_decoder_memo(const struct rs_decoder *decoder, uint64_t *ret_asked, uint64_t *ret_known);
 
 /* The JSON of the last message that was decoded, for explain. */
 const struct rs_json *rs_decoder_json(const struct rs_decoder *decoder);

@@ -18,9 +18,12 @@
  * parcels leave first, then those not used for long.  Growth of the index is
  * spread over the operations that follow; nothing stops for it.
  *
- * Threads: each joins once.  References are good between rs_table_pin and
+ * Threads: each joins once.  Whoever prefetches, finds or reads is pinned; merging
+ * and the like pin for themselves.  References are good between rs_table_pin and
  * rs_table_unpin of the thread that found them; what is read through one is a
- * consistent state only if rs_table_unchanged says so afterwards.
+ * consistent state only if rs_table_unchanged says so afterwards.  What is taken
+ * out is used again only after all have unpinned: so unpin now and then, and
+ * before waiting.
  */
 #ifndef RASTRO_TABLE_H
 #define RASTRO_TABLE_H
@@ -48,7 +51,9 @@ struct rs_table_options {
     const uint8_t *secret; /* 32 bytes, for tests that must repeat; NULL: random */
 };
 
+#ifndef RS_TABLE_MEMORY_MIN /* tests of the table have smaller ones */
 #define RS_TABLE_MEMORY_MIN (1u << 20)
+#endif
 
 struct rs_table *rs_table_new(const struct rs_table_options *options);
 void rs_table_free(struct rs_table *table); /* NULL is fine; no thread is joined any more */

@@ -7,7 +7,9 @@
 
 #include "rastro/hash.h"
 
+#include <pthread.h>
 #include <sys/random.h>
+#include <xxhash.h>
 
 #include "rastro/error.h"
 
@@ -25,6 +27,24 @@ struct rs_key rs_key_of(const void *p, size_t n)
     struct rs_key key;
     rs_sha256(p, n, sum);
     memcpy(key.b, sum, sizeof key.b);
+    return key;
+}
+
+static char secret[192]; /* written once */
+
+static void draw_secret(void)
+{
+    rs_random(secret, sizeof secret);
+}
+
+struct rs_key rs_quick_key(const void *p, size_t n)
+{
+    static pthread_once_t drawn = PTHREAD_ONCE_INIT;
+    pthread_once(&drawn, draw_secret);
+    XXH128_hash_t sum = XXH3_128bits_withSecret(p, n, secret, sizeof secret);
+    struct rs_key key;
+    memcpy(key.b, &sum.low64, 8);
+    memcpy(key.b + 8, &sum.high64, 8);
     return key;
 }
 

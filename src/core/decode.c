@@ -15,6 +15,7 @@ struct rs_decoder *rs_decoder_new(const struct rs_catalog *catalog, struct rs_zo
     d->options = *options;
     d->parser = rs_json_parser_new(options->backend);
     d->recogniser = rs_recogniser_new(profiles);
+    if (!options->trace && options->backend == RS_JSON_FAST) d->memo = rs_memo_new(options->memo_bytes);
     d->unmapped = rs_status_named(catalog, RS_LIT("unknown.unmapped"));
     return d;
 }
@@ -24,9 +25,16 @@ void rs_decoder_free(struct rs_decoder *d)
     if (!d) return;
     rs_json_parser_free(d->parser);
     rs_recogniser_free(d->recogniser);
+    rs_memo_free(d->memo);
     free(d->nodes);
     free(d->rejects);
     free(d);
+}
+
+void rs_decoder_memo(const struct rs_decoder *d, uint64_t *ret_asked, uint64_t *ret_known)
+{
+    *ret_asked = d->memo_asked;
+    *ret_known = d->memo_known;
 }
 
 const struct rs_json *rs_decoder_json(const struct rs_decoder *d)
@@ -126,6 +134,66 @@ static struct seen seen_for(struct rs_decoder *d, uint32_t n)
     return seen;
 }
 
+/* All but its own bytes that an event of this message depends on; its time of
+ * publication apart, see rs_normalise_again.  The profile stands for itself and,
+ * as all of a decoder, for one release of the zones and one catalog. */
+static struct rs_key memo_context(const struct rs_decoder *d)
+{
+    struct rs_key part[2 + RS_TRIE_SLOTS_MAX + RS_TRIE_MORE_MAX];
+    uint32_t n = 0;
+    memset(&part[n], 0, sizeof part[n]);
+    memcpy(part[n++].b, &d->profile, sizeof d->profile);
+    part[n++] = rs_quick_key(d->source.p, d->source.n);
+    for (uint64_t left = d->profile->event_roots; left; left &= left - 1) {
+        uint32_t slot = (uint32_t)__builtin_ctzll(left), at = d->root.slot[slot];
+        struct rs_str raw = rs_json_raw(&d->json, at);
+        memset(&part[n], 0, sizeof part[n]);
+        if (at) part[n] = rs_quick_key(raw.p, raw.n);
+        n++;
+    }
+    for (uint32_t i = 0; d->profile->event_roots && i < d->root.more_n; i++) {
+        struct rs_str raw = rs_json_raw(&d->json, d->root.more[i].node);
+        part[n] = rs_quick_key(raw.p, raw.n);
+        part[n++].b[0] ^= (uint8_t)d->root.more[i].slot;
+    }
+    return rs_quick_key(part, n * sizeof *part);
+}
+
+/* Keys of the next few events, made together so that the memo's memory, which
+ * is far away, is fetched for all of them at once. */
+#define AHEAD 16
+struct ahead {
+    struct rs_memo_key key[AHEAD];
+    bool keyed[AHEAD];
+};
+
+static void look_ahead(struct rs_decoder *d, uint32_t from, struct ahead *ahead)
+{
+    if (!d->context_is_set) d->context = memo_context(d);
+    d->context_is_set = true;
+    uint32_t n = d->nodes_n - from < AHEAD ? d->nodes_n - from : AHEAD;
+    for (uint32_t i = 0; i < n; i++) {
+        ahead->keyed[i] = rs_memo_key(&d->json, d->nodes[from + i], d->context, &ahead->key[i]);
+        if (ahead->keyed[i]) rs_memo_expect(d->memo, &ahead->key[i]);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        if (ahead->keyed[i]) rs_memo_expect_entry(d->memo, &ahead->key[i]);
+    }
+}
+
+/* One event, from the memo if it can be. */
+static bool remember_or_make(struct rs_decoder *d, uint32_t node, const struct rs_memo_key *key, struct rs_event *event,
+                             struct rs_str *ret_reason)
+{
+    d->memo_asked++;
+    bool known = rs_memo_get(d->memo, key, &d->json, node, d->arena, event);
+    d->memo_known += known;
+    if (known && rs_normalise_again(d, event)) return true;
+    if (!rs_normalise(d, node, event, ret_reason)) return false;
+    if (!known) rs_memo_put(d->memo, key, &d->json, event);
+    return true;
+}
+
 /* Events are made in their place; behind them is room for a status without a
  * scan. */
 static void read_events(struct rs_decoder *d, struct rs_report *report)
@@ -139,10 +207,16 @@ static void read_events(struct rs_decoder *d, struct rs_report *report)
     }
     report->event = rs_arena_get(d->arena, (d->nodes_n + 1) * sizeof *report->event);
     struct seen seen = seen_for(d, d->nodes_n);
+    bool memo = d->memo && (d->shape->full || d->nodes_n > 1); /* others repeat nothing */
+    struct ahead ahead;
     for (uint32_t i = 0; i < d->nodes_n; i++) {
         struct rs_event *event = &report->event[report->event_count];
         struct rs_str reason;
-        if (!rs_normalise(d, d->nodes[i], event, &reason)) {
+        if (memo && i % AHEAD == 0) look_ahead(d, i, &ahead);
+        bool made = memo && ahead.keyed[i % AHEAD]
+                        ? remember_or_make(d, d->nodes[i], &ahead.key[i % AHEAD], event, &reason)
+                        : rs_normalise(d, d->nodes[i], event, &reason);
+        if (!made) {
             reject(d, d->nodes[i], reason);
         } else if (is_repeat(report, &seen, event)) {
             report->repeated++;
@@ -431,6 +505,7 @@ void rs_decode(struct rs_decoder *d, const struct rs_record *record, struct rs_a
     d->profile = NULL;
     d->shape = NULL;
     d->json = (struct rs_json){0};
+    d->context_is_set = false;
     *ret = (struct rs_message){.published_us = record->time_us, .iana = rs_zones_release(d->zones)};
     if (!record->value.p) {
         ret->outcome = RS_OUTCOME_IGNORED;

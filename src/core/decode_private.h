@@ -2,6 +2,7 @@
 #ifndef RASTRO_CORE_DECODE_PRIVATE_H
 #define RASTRO_CORE_DECODE_PRIVATE_H
 
+#include "memo.h"
 #include "profile_private.h"
 #include "rastro/decode.h"
 
@@ -14,6 +15,9 @@ struct rs_decoder {
     struct rs_recogniser *recogniser;
     const struct rs_status *unmapped; /* "unknown.unmapped" */
 
+    struct rs_memo *memo; /* NULL: none */
+    uint64_t memo_asked, memo_known;
+
     /* of the message in work */
     struct rs_json json;
     struct rs_arena *arena;
@@ -22,6 +26,8 @@ struct rs_decoder {
     const struct rs_shape *shape;
     struct rs_str source;
     struct rs_match root;
+    struct rs_key context; /* of the memo, while context_is_set */
+    bool context_is_set;
 
     /* scratch, grown and kept */
     uint32_t *nodes;
@@ -128,6 +134,10 @@ bool rs_read_updated(const struct rs_decoder *d, const struct rs_match *parcel, 
 /* One event, made in place; false with the reason when it cannot be used, and
  * what is then in `event` means nothing. */
 bool rs_normalise(struct rs_decoder *d, uint32_t node, struct rs_event *event, struct rs_str *ret_reason);
+
+/* Whether an event that was read before can be one of this message too: what it
+ * takes from the time of publication is decided anew. */
+bool rs_normalise_again(const struct rs_decoder *d, struct rs_event *event);
 
 /* The status block as an event, when its stage is not that of the newest scan;
  * false when there is none to add. */

@@ -118,6 +118,13 @@ static void set_keys(struct rs_decoder *d, const struct rs_match *block, struct 
     if (p->id.n) event->said_apart = true; /* without its id, too: the same words may come with one */
 }
 
+static void mark_future(const struct rs_decoder *d, struct rs_event *event)
+{
+    int64_t published = d->record->time_us;
+    if (event->kind == RS_EVENT_PLANNED || published <= 0) return;
+    if (event->instant_us > published + d->options.future_us) event->marks |= RS_MARK_future;
+}
+
 bool rs_normalise(struct rs_decoder *d, uint32_t node, struct rs_event *event, struct rs_str *ret_reason)
 {
     const struct rs_profile *p = d->profile;
@@ -153,11 +160,15 @@ bool rs_normalise(struct rs_decoder *d, uint32_t node, struct rs_event *event, s
     if (event->code.n && rs_strmap_get(&p->synthetic, event->code) != RS_STRMAP_NONE) {
         event->marks |= RS_MARK_synthetic;
     }
-    int64_t published = d->record->time_us;
-    if (event->kind != RS_EVENT_PLANNED && published > 0 && event->instant_us > published + d->options.future_us) {
-        event->marks |= RS_MARK_future;
-    }
+    mark_future(d, event);
     set_keys(d, &block, event);
+    return true;
+}
+
+bool rs_normalise_again(const struct rs_decoder *d, struct rs_event *event)
+{
+    if (!rs_in_range(d, event->instant_us)) return false;
+    mark_future(d, event);
     return true;
 }
 

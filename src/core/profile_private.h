@@ -149,6 +149,7 @@ struct rs_profile {
     struct rs_strmap zone_words; /* "CST" -> zones[i] */
     const struct rs_zone **zones;
     uint32_t zones_n;
+    uint64_t event_roots;           /* slots of `root` that any of an event's words is read from */
     struct rs_strmap country_words; /* "Mainland China" -> catalog country */
 
     /* status without a scan */

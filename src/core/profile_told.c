@@ -1,4 +1,6 @@
-/* Do an event's words alone tell its instant?
+/* What an event depends on.
+ *
+ * Do its words alone tell its instant?
  *
  * `said` holds a time's words, the zone's word that was read beside it, the
  * place and the context, but not by which of the profile's rules a time was
@@ -15,6 +17,9 @@
  *
  * What cannot be shown here is not told: `rs_event.said_apart` errs towards
  * true.
+ *
+ * And which words from elsewhere in the message does it need?  Those of paths
+ * that begin with $; see memo.c.
  */
 #include "profile_compile.h"
 
@@ -108,4 +113,42 @@ void rs_profile_set_told(struct rs_profile *p)
             rule->told &= asks_for_word(other) ? RS_TOLD_WITH_OFFSET : RS_TOLD_WITH_OFFSET | RS_TOLD_WITH_ZONE;
         }
     }
+}
+
+/* ---- words from elsewhere ------------------------------------------------------------ */
+
+static uint64_t roots_of(const struct rs_word_rule *word)
+{
+    uint64_t roots = 0;
+    for (uint32_t i = 0; i < word->n; i++) {
+        for (uint32_t k = 0; k < word->alt[i].n; k++) {
+            uint16_t slot = word->alt[i].slot[k];
+            if (slot & RS_SLOT_ROOT) roots |= UINT64_C(1) << (slot & ~RS_SLOT_ROOT);
+        }
+    }
+    return roots;
+}
+
+static uint64_t roots_of_times(const struct rs_time_rules *times)
+{
+    uint64_t roots = 0;
+    for (uint32_t i = 0; i < times->n; i++) {
+        const struct rs_time_rule *rule = &times->rule[i];
+        roots |= roots_of(&rule->at) | roots_of(&rule->offset);
+        for (uint32_t k = 0; k < rule->zone_n; k++) {
+            const struct rs_zone_rule *zone = &rule->zone[k];
+            roots |= roots_of(&zone->at) | roots_of(&zone->country) | roots_of(&zone->region);
+        }
+    }
+    return roots;
+}
+
+void rs_profile_set_roots(struct rs_profile *p)
+{
+    _Static_assert(RS_TRIE_SLOTS_MAX <= 64, "a slot is a bit");
+    p->event_roots = roots_of(&p->code) | roots_of(&p->text_rule) | roots_of(&p->sequence) | roots_of(&p->id) |
+                     roots_of(&p->planned) | roots_of(&p->canonical) | roots_of_times(&p->time) |
+                     roots_of(&p->place.country) | roots_of(&p->place.region) | roots_of(&p->place.city) |
+                     roots_of(&p->place.name);
+    for (uint32_t i = 0; i < p->context_n; i++) p->event_roots |= roots_of(&p->context[i]);
 }

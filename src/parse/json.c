@@ -256,6 +256,25 @@ static bool read_scalar(struct walk *w, uint32_t i, struct rs_json_node *node)
     return true;
 }
 
+/* Nearly every member: at offset i a key, a colon, a string, and something behind
+ * it, with nothing between them and no escape in the whole text.  Says no to all
+ * else, and to what is wrong. */
+static inline bool read_plain_member(const struct walk *w, uint32_t i, struct rs_json_node *node)
+{
+    if (w->escapes || i + 3 >= w->n) return false;
+    const char *text = w->text.p;
+    uint32_t key = w->at[i], colon = w->at[i + 1], value = w->at[i + 2], behind = w->at[i + 3];
+    int odd = (text[key] ^ '"') | (text[colon - 1] ^ '"') | (text[colon] ^ ':') | (text[value] ^ '"') |
+              (text[behind - 1] ^ '"');
+    if (odd || behind - value < 2 || colon - key < 2) return false;
+    node->s = (struct rs_str){text + value + 1, behind - value - 2};
+    node->key = (struct rs_str){text + key + 1, colon - key - 2};
+    node->at = value;
+    node->end = behind;
+    node->type = RS_JSON_STRING;
+    return true;
+}
+
 /* Reads one value and all that it contains; *ret_i is the offset behind it. */
 static bool walk_value(struct walk *w, uint32_t *ret_i)
 {
@@ -273,7 +292,7 @@ static bool walk_value(struct walk *w, uint32_t *ret_i)
         node->key = key;
         node->at = w->at[i];
         node->next = count;
-        bool opened = false;
+        bool opened = false, in_object;
 
         if (c == '"') {
             node->type = RS_JSON_STRING;
@@ -289,26 +308,41 @@ static bool walk_value(struct walk *w, uint32_t *ret_i)
         }
         i++;
 
-        /* Close what ends here, up to a comma that promises another value. */
-        while (!opened && depth > 0) {
-            struct rs_json_node *parent = &nodes[open[depth - 1]];
-            char close = parent->type == RS_JSON_OBJECT ? '}' : ']';
-            char sign = char_at(w, i);
-            if (sign == close) {
-                parent->end = w->at[i++] + 1;
-                parent->next = count;
-                depth--;
-            } else if (sign == ',') {
-                i++;
-                break;
-            } else {
-                return refuse(w, w->at[i], close == '}' ? "expected , or }" : "expected , or ]");
+        bool plain;
+        do {
+            /* Close what ends here, up to a comma that promises another value. */
+            while (!opened && depth > 0) {
+                struct rs_json_node *parent = &nodes[open[depth - 1]];
+                char close = parent->type == RS_JSON_OBJECT ? '}' : ']';
+                char sign = char_at(w, i);
+                if (sign == close) {
+                    parent->end = w->at[i++] + 1;
+                    parent->next = count;
+                    depth--;
+                } else if (sign == ',') {
+                    i++;
+                    break;
+                } else {
+                    return refuse(w, w->at[i], close == '}' ? "expected , or }" : "expected , or ]");
+                }
             }
-        }
-        if (depth == 0) break;
+            if (depth == 0) {
+                w->count = count;
+                *ret_i = i;
+                return true;
+            }
+            in_object = nodes[open[depth - 1]].type == RS_JSON_OBJECT;
+            plain = in_object && read_plain_member(w, i, &nodes[count]);
+            if (plain) {
+                nodes[count].next = count + 1;
+                count++;
+                i += 3;
+                opened = false;
+            }
+        } while (plain);
 
         key = RS_STR_NONE;
-        if (nodes[open[depth - 1]].type == RS_JSON_OBJECT) {
+        if (in_object) {
             uint32_t end;
             if (char_at(w, i) != '"') return refuse(w, w->at[i], "expected a key");
             if (!read_string(w, i, &key, &end)) return false;
@@ -316,9 +350,6 @@ static bool walk_value(struct walk *w, uint32_t *ret_i)
             i += 2;
         }
     }
-    w->count = count;
-    *ret_i = i;
-    return true;
 }
 
 static int parse_fast(struct rs_json_parser *parser, struct rs_arena *arena, struct rs_str text, struct rs_json *ret,

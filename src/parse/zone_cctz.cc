@@ -12,8 +12,6 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "rastro/zone.h"
@@ -28,7 +26,7 @@ struct rs_zone {
 
 struct rs_zones {
     std::vector<std::unique_ptr<rs_zone>> all;
-    std::unordered_map<std::string_view, rs_zone *> by_name;
+    std::vector<rs_zone *> by_name; /* a hash table; its size is a power of two, half of it free */
     std::vector<std::unique_ptr<cctz::time_zone>> loaded;
     std::mutex loading;
     std::string release_text;
@@ -44,6 +42,18 @@ static uint32_t release_number(const std::string &text)
     unsigned long year = strtoul(text.c_str(), &letter, 10);
     if (year < 1000 || year > 9999 || *letter < 'a' || *letter > 'z') return 0;
     return static_cast<uint32_t>(year * 100 + static_cast<unsigned long>(*letter - 'a' + 1));
+}
+
+/* Where the zone of this name is, or would be. */
+static rs_zone **place_of(rs_zones *zones, const char *name, uint32_t n)
+{
+    uint64_t h = n;
+    for (uint32_t i = 0; i < n; i++) h = (h ^ static_cast<unsigned char>(name[i])) * UINT64_C(0x100000001b3);
+    for (size_t i = h ^ h >> 32;; i++) {
+        rs_zone **place = &zones->by_name[i & (zones->by_name.size() - 1)];
+        if (!*place) return place;
+        if ((*place)->name.size() == n && memcmp((*place)->name.data(), name, n) == 0) return place;
+    }
 }
 
 /* The compact source lists each zone once ("Z name ...") and each alias once
@@ -64,7 +74,12 @@ static bool read_index(rs_zones *zones)
             zones->all.push_back(std::make_unique<rs_zone>(line.substr(name)));
         }
     }
-    for (const auto &zone : zones->all) zones->by_name.emplace(zone->name, zone.get());
+    size_t places = 64;
+    while (places < 2 * zones->all.size()) places *= 2;
+    zones->by_name.resize(places);
+    for (const auto &zone : zones->all) {
+        *place_of(zones, zone->name.data(), static_cast<uint32_t>(zone->name.size())) = zone.get();
+    }
     return zones->release != 0 && !zones->by_name.empty();
 }
 
@@ -104,9 +119,8 @@ static bool load(rs_zones *zones, rs_zone *zone)
 
 extern "C" const rs_zone *rs_zones_find(rs_zones *zones, const char *name, uint32_t n)
 {
-    auto it = zones->by_name.find(std::string_view(n ? name : "", n));
-    if (it == zones->by_name.end()) return nullptr;
-    rs_zone *zone = it->second;
+    rs_zone *zone = n ? *place_of(zones, name, n) : nullptr;
+    if (!zone) return nullptr;
     if (!zone->loaded.load(std::memory_order_acquire) && !load(zones, zone)) return nullptr;
     return zone;
 }

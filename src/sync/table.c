@@ -8,9 +8,9 @@
  *   records   a dense pool of 152 bytes each: sequence, mark, key, id, head,
  *             links, nine facts.  Beside it, by the same number, a deadline and
  *             an age, so that whoever looks through all reads only those.
- *   chunks    further facts: a list of chunks of 8, 16, 32 ... words, of which
- *             word 0 is the link.  A chunk's size follows from its place in the
- *             list.  Small ones are scanned, large ones hashed.
+ *   chunks    further facts: a list of eight chunks of 8 words, which are
+ *             scanned, then of 128, 256, 512 ... words, which are hashed; word 0
+ *             is the link.  A chunk's size follows from its place in the list.
  *   views     a list of blocks of eight words.
  *   stamps    an array of counters, one for each of many keys: what was spoilt.
  *
@@ -78,8 +78,10 @@
  * reservations), sequentially consistent fences are usual.  ThreadSanitizer does
  * not understand those; two read-modify-writes of one word do the same.
  *
- * Epochs.  A thread pins the epoch that it read; the epoch moves on from e when
- * no thread is pinned at another.  A record that a thread pinned at e takes out
+ * Epochs.  A thread pins the epoch that it read, and reads it again: it is pinned
+ * at the epoch or the one before, not at an older one (which would make what it
+ * takes out look old enough at once).  The epoch moves on from e when no thread
+ * is pinned at another.  A record that a thread pinned at e takes out
  * is used again from e + 3 on.  Who reads the epoch e + 2 has, through the move
  * to it, seen the taker unpin, so it cannot find the record; who is pinned at
  * e + 1 or before and has found it stops the move from e + 2.  (With a fence at
@@ -96,7 +98,10 @@
  *
  * Limits.
  *   - Memory moves between records and chunks only through eviction: what a kind
- *     has had stays its own.  Neither can have all.
+ *     has had stays its own.  Neither can have all.  Large chunks are cut into
+ *     small ones and never joined again: at the bound a parcel with more than 65
+ *     facts may find no room.  (Doubling from 8 words on was rejected for this:
+ *     in the end all chunks would have been the smallest.)
  *   - A thread that stops while pinned stops reuse; one that stops while it makes
  *     or copies the index stops growth.  Both end in RS_TABLE_NO_ROOM, not in a
  *     wait.  So does a batch larger than what was evicted ahead (a 32nd of the
@@ -108,6 +113,7 @@
  *     comparison.
  *   - Two keys have one stamp now and then: that costs a look at PostgreSQL.
  */
+#include <assert.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -251,6 +257,7 @@ uint64_t rs_table_tag(const struct rs_table *table, enum rs_table_domain domain,
 
 bool rs_table_find(struct rs_table_thread *thread, struct rs_table_key key, struct rs_table_ref *ret)
 {
+    assert(thread->depth); /* pinned */
     const struct rs_table *table = thread->table;
     uint32_t r = rs_table_lookup(table, key);
     if (r) {

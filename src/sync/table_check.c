@@ -45,24 +45,24 @@ static const char *check_chain(struct survey *s, uint32_t r, bool whole)
     }
     uint32_t u = (uint32_t)look(&record[RS_W_LINKS]);
     uint32_t before = RS_TABLE_INLINE;
-    for (unsigned order = 0; u; order++) {
-        if (order >= RS_TABLE_CLASSES) return "a list of chunks is too long";
-        const char *wrong = own_units(s, u, order);
+    for (unsigned k = 0; u; k++) {
+        if (k >= RS_TABLE_CHUNKS) return "a list of chunks is too long";
+        const char *wrong = own_units(s, u, rs_chunk_order(k));
         if (wrong) return wrong;
         const rs_atomic_u64 *chunk = rs_table_unit(table, u);
         uint32_t here = 0;
-        for (uint32_t i = 1; i < rs_chunk_words(order) && whole; i++) {
+        for (uint32_t i = 1; i < rs_chunk_words(k) && whole; i++) {
             uint64_t word = look(&chunk[i]);
             if (!word) continue;
             here++;
             looks += (word & RS_LOOK) != 0;
-            if (order < RS_TABLE_SCANNED && i != here) return "a chunk is not filled in order";
+            if (k < RS_TABLE_SCANNED && i != here) return "a chunk is not filled in order";
         }
         uint32_t due = count < before ? 0 : count - before;
-        if (due > rs_chunk_room(order)) due = rs_chunk_room(order);
+        if (due > rs_chunk_room(k)) due = rs_chunk_room(k);
         if (whole && here != due) return "a chunk has not as many facts as the record says";
         n += here;
-        before += rs_chunk_room(order);
+        before += rs_chunk_room(k);
         u = (uint32_t)look(&chunk[0]);
     }
     if (whole && (n != count || looks != RS_MARK_LOOKS(mark))) return "a record has not as many facts as it says";
@@ -85,7 +85,7 @@ static const char *check_facts(const struct rs_table *table, uint32_t r)
     uint32_t u = (uint32_t)look(&record[RS_W_LINKS]);
     const rs_atomic_u64 *words = &record[RS_W_FACT];
     uint32_t n = RS_TABLE_INLINE;
-    for (unsigned order = 0; words; order++) {
+    for (unsigned k = 0; words; k++) {
         for (uint32_t i = 0; i < n; i++) {
             uint64_t word = look(&words[i]), found;
             if (!word) continue;
@@ -98,7 +98,7 @@ static const char *check_facts(const struct rs_table *table, uint32_t r)
             if (at != &words[i]) return at ? "a fact is there twice" : "a fact is not found";
         }
         words = u ? rs_table_unit(table, u) + 1 : NULL;
-        n = rs_chunk_words(order) - 1;
+        n = rs_chunk_words(k) - 1;
         if (u) u = (uint32_t)look(&rs_table_unit(table, u)[0]);
     }
     return NULL;
@@ -159,7 +159,7 @@ static const char *check_index(struct survey *s, const struct rs_table_index *in
 static const char *check_stacks(struct survey *s)
 {
     const struct rs_table *table = s->table;
-    for (unsigned order = 0; order < RS_TABLE_CLASSES; order++) {
+    for (unsigned order = 0; order < RS_TABLE_ORDERS; order++) {
         for (uint32_t u = (uint32_t)look(&table->chunk_free[order]); u;) {
             const char *wrong = own_units(s, u, order);
             if (wrong) return wrong;

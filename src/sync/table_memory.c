@@ -38,10 +38,15 @@ enum {
 
 void *rs_table_map(uint64_t bytes, bool huge)
 {
+#ifdef RS_TABLE_MAP
+    void *p = RS_TABLE_MAP(bytes); /* a test's own */
+    (void)huge;
+#else
     void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED) return NULL;
     /* Random looks at gigabytes would miss the TLB each time. */
     if (huge && bytes >= (UINT64_C(64) << 20)) madvise(p, bytes, MADV_HUGEPAGE);
+#endif
     RS_TABLE_UNPOISON(p, bytes);
     return p;
 }
@@ -49,7 +54,7 @@ void *rs_table_map(uint64_t bytes, bool huge)
 void rs_table_unmap(void *p, uint64_t bytes)
 {
     RS_TABLE_POISON(p, bytes);
-#ifndef RS_TABLE_KEEP_MAPPED
+#ifndef RS_TABLE_MAP
     RS_TABLE_UNPOISON(p, bytes); /* others may map it */
     munmap(p, bytes);
 #endif
@@ -170,10 +175,15 @@ static uint32_t pop_limbo(struct rs_table *table, unsigned bucket)
 
 /* ---- freeing, by whoever owns alone -------------------------------------------------------------- */
 
+static uint32_t words_of(unsigned order)
+{
+    return 8u << order;
+}
+
 static void free_chunk(struct rs_table *table, uint32_t u, unsigned order)
 {
     rs_atomic_u64 *chunk = rs_table_unit(table, u);
-    RS_TABLE_POISON(&chunk[1], (rs_chunk_words(order) - 1) * sizeof *chunk); /* the link stays */
+    RS_TABLE_POISON(&chunk[1], (words_of(order) - 1) * sizeof *chunk); /* the link stays */
     push(&table->chunk_free[order], &chunk[0], u);
     rs_add_relaxed_u64(&table->unit_free_n, UINT64_C(1) << order);
 }
@@ -185,9 +195,9 @@ static void free_record(struct rs_table *table, uint32_t r)
     rs_atomic_u64 *record = rs_table_record(table, r);
     uint64_t links = rs_load_relaxed_u64(&record[RS_W_LINKS]);
     uint32_t u = (uint32_t)links;
-    for (unsigned order = 0; u; order++) {
+    for (unsigned n = 0; u; n++) {
         uint32_t next = (uint32_t)rs_load_relaxed_u64(&rs_table_unit(table, u)[0]);
-        free_chunk(table, u, order);
+        free_chunk(table, u, rs_chunk_order(n));
         u = next;
     }
     for (u = (uint32_t)(links >> 32); u;) {
@@ -196,6 +206,7 @@ static void free_record(struct rs_table *table, uint32_t r)
         u = next;
     }
     rs_store_relaxed_u64(&record[RS_W_LINKS], 0);
+    /* All but the words that others may still read as links of a stack. */
     RS_TABLE_POISON(&record[RS_W_KEY], (RS_W_WORDS - RS_W_KEY) * sizeof *record);
     push(&table->record_free, &record[RS_W_MARK], r);
     rs_add_relaxed_u64(&table->record_free_n, 1);
@@ -217,11 +228,17 @@ void rs_table_record_drop(struct rs_table_thread *thread, uint32_t r)
 void rs_table_pin(struct rs_table_thread *thread)
 {
     if (thread->depth++) return;
-    thread->epoch = rs_load_acquire_u64(&thread->table->epoch); /* pairs with the CAS in advance */
-    /* A read-modify-write: in the order of this variable it is before or behind
-     * the addition of 0 in advance.  Before, and we are seen; behind, and we see
-     * all that was taken out. */
-    rs_exchange_acq_rel_u64(&thread->pinned, thread->epoch << 1 | 1);
+    uint64_t epoch = rs_load_acquire_u64(&thread->table->epoch); /* pairs with the CAS in advance */
+    do {
+        thread->epoch = epoch;
+        /* A read-modify-write: in the order of this variable it is before or
+         * behind the addition of 0 in advance.  Before, and we are seen; behind,
+         * and we see all that was taken out, and the epoch. */
+        rs_exchange_acq_rel_u64(&thread->pinned, epoch << 1 | 1);
+        /* It may have moved on by much before we were seen; now it cannot, but
+         * for who had looked at us already.  So this goes round twice at most. */
+        epoch = rs_load_acquire_u64(&thread->table->epoch); /* pairs with the CAS in advance */
+    } while (epoch != thread->epoch);
 }
 
 void rs_table_unpin(struct rs_table_thread *thread)
@@ -381,6 +398,13 @@ static void make_room(struct rs_table_thread *thread, bool for_units)
     if (wanted) sweep(thread, SWEEP_VISITS, EVICT_AHEAD);
 }
 
+/* Where nothing was free: but what waits for its grace is enough, if there is much. */
+static void for_the_next(struct rs_table_thread *thread)
+{
+    struct rs_table *table = thread->table;
+    if (rs_load_relaxed_u64(&table->limbo_n) <= table->reserve) sweep(thread, SWEEP_VISITS, EVICT_AHEAD);
+}
+
 /* ---- allocation ----------------------------------------------------------------------------------------- */
 
 static uint32_t bump_record(struct rs_table *table)
@@ -406,7 +430,7 @@ uint32_t rs_table_record_alloc(struct rs_table_thread *thread)
         r = pop_record(table);
     }
     if (!r) {
-        sweep(thread, SWEEP_VISITS, EVICT_AHEAD); /* for the next one */
+        for_the_next(thread);
         return 0;
     }
     rs_atomic_u64 *record = rs_table_record(table, r);
@@ -441,11 +465,11 @@ static uint32_t bump_units(struct rs_table *table, unsigned order)
 /* The upper half of a larger one goes back. */
 static uint32_t split(struct rs_table *table, unsigned order)
 {
-    for (unsigned larger = order + 1; larger < RS_TABLE_CLASSES; larger++) {
+    for (unsigned larger = order + 1; larger < RS_TABLE_ORDERS; larger++) {
         uint32_t u = pop_unit(table, larger);
         if (!u) continue;
         rs_add_relaxed_u64(&table->unit_free_n, -(UINT64_C(1) << larger));
-        RS_TABLE_UNPOISON(rs_table_unit(table, u), rs_chunk_words(larger) * 8u);
+        RS_TABLE_UNPOISON(rs_table_unit(table, u), words_of(larger) * sizeof(rs_atomic_u64));
         while (larger-- > order) free_chunk(table, u + (1u << larger), larger);
         return u;
     }
@@ -455,7 +479,8 @@ static uint32_t split(struct rs_table *table, unsigned order)
 uint32_t rs_table_chunk_alloc(struct rs_table_thread *thread, unsigned order)
 {
     struct rs_table *table = thread->table;
-    make_room(thread, true);
+    /* Nothing is evicted for large ones: what leaves is small, and would leave in vain. */
+    if (!order) make_room(thread, true);
     uint32_t u = pop_unit(table, order);
     if (!u) {
         u = bump_units(table, order);
@@ -467,15 +492,15 @@ uint32_t rs_table_chunk_alloc(struct rs_table_thread *thread, unsigned order)
         if (!u) {
             u = split(table, order);
             if (u) goto used_before;
-            sweep(thread, SWEEP_VISITS, EVICT_AHEAD); /* for the next one */
+            if (!order) for_the_next(thread);
             return 0;
         }
     }
     rs_add_relaxed_u64(&table->unit_free_n, -(UINT64_C(1) << order));
-    RS_TABLE_UNPOISON(rs_table_unit(table, u), rs_chunk_words(order) * 8u);
+    RS_TABLE_UNPOISON(rs_table_unit(table, u), words_of(order) * sizeof(rs_atomic_u64));
 used_before:;
     rs_atomic_u64 *chunk = rs_table_unit(table, u);
-    for (uint32_t i = 0; i < rs_chunk_words(order); i++) rs_store_relaxed_u64(&chunk[i], 0);
+    for (uint32_t i = 0; i < words_of(order); i++) rs_store_relaxed_u64(&chunk[i], 0);
     return u;
 }
 

@@ -60,14 +60,14 @@ static bool stamp_seems_to_hold(const struct rs_table *table, const struct rs_ta
 
 /* ---- the words of a record ---------------------------------------------------------------- */
 
-/* A chunk of the order behind `link`, whose low half names it. */
-static uint32_t link_chunk(struct holder *h, rs_atomic_u64 *link, unsigned order)
+/* The n-th chunk of the record; the low half of `link` names it. */
+static uint32_t link_chunk(struct holder *h, rs_atomic_u64 *link, unsigned n)
 {
     uint64_t links = own(link);
     uint32_t u = (uint32_t)links;
     if (u) return u; /* left from before the record was cleared */
-    if (order >= RS_TABLE_CLASSES) return 0;
-    u = rs_table_chunk_alloc(h->thread, order);
+    if (n >= RS_TABLE_CHUNKS) return 0;
+    u = rs_table_chunk_alloc(h->thread, rs_chunk_order(n));
     if (u) set(link, links | u); /* publishes the chunk's zeroes; pairs with rs_table_seek */
     return u;
 }
@@ -83,18 +83,18 @@ static bool put_word(struct holder *h, uint64_t word, uint64_t hash)
     }
     at -= RS_TABLE_INLINE;
     rs_atomic_u64 *link = &h->record[RS_W_LINKS];
-    for (unsigned order = 0;; order++) {
-        uint32_t u = link_chunk(h, link, order);
+    for (unsigned n = 0;; n++) {
+        uint32_t u = link_chunk(h, link, n);
         if (!u) return false;
         rs_atomic_u64 *chunk = rs_table_unit(h->table, u);
-        if (at >= rs_chunk_room(order)) {
-            at -= rs_chunk_room(order);
+        if (at >= rs_chunk_room(n)) {
+            at -= rs_chunk_room(n);
             link = &chunk[0];
             continue;
         }
         uint32_t i = at + 1;
-        if (order >= RS_TABLE_SCANNED) {
-            uint32_t last = rs_chunk_words(order) - 1;
+        if (n >= RS_TABLE_SCANNED) {
+            uint32_t last = rs_chunk_words(n) - 1;
             i = (uint32_t)hash & last;
             while (!i || own(&chunk[i])) i = (i + 1) & last;
         }
@@ -108,6 +108,7 @@ static bool add_fact(struct holder *h, uint64_t word, bool set_flags)
 {
     word &= ~RS_LOOK;
     uint64_t tag = RS_TABLE_TAG(word), old;
+    if (!tag) return true; /* rs_table_tag makes none: an empty word is none */
     rs_atomic_u64 *at = (rs_atomic_u64 *)(uintptr_t)rs_table_seek(h->table, h->r, h->count, RS_FACT_MASK, tag,
                                                                   RS_FACT_HASH(tag), &old);
     if (at) {
@@ -171,9 +172,9 @@ static void clear(struct holder *h)
     for (uint32_t i = 0; i < h->count && i < RS_TABLE_INLINE; i++) set(&h->record[RS_W_FACT + i], 0);
     uint64_t links = own(&h->record[RS_W_LINKS]);
     uint32_t u = (uint32_t)links;
-    for (unsigned order = 0; u; order++) {
+    for (unsigned n = 0; u; n++) {
         rs_atomic_u64 *chunk = rs_table_unit(h->table, u);
-        for (uint32_t i = 1; i < rs_chunk_words(order); i++) {
+        for (uint32_t i = 1; i < rs_chunk_words(n); i++) {
             if (own(&chunk[i])) set(&chunk[i], 0);
         }
         u = (uint32_t)own(&chunk[0]);

@@ -13,7 +13,10 @@
 #define RS_TABLE_INLINE 9 /* facts in the record itself */
 #endif
 #ifndef RS_TABLE_SCANNED
-#define RS_TABLE_SCANNED 4 /* classes of chunks that are scanned; larger ones are hashed */
+#define RS_TABLE_SCANNED 8 /* chunks of a record, of 8 words each, that are scanned */
+#endif
+#ifndef RS_TABLE_HASHED_ORDER
+#define RS_TABLE_HASHED_ORDER 4 /* of the first one behind them, which is hashed */
 #endif
 #ifndef RS_TABLE_SLOTS_MIN
 #define RS_TABLE_SLOTS_MIN 1024
@@ -26,11 +29,12 @@
 #endif
 
 enum {
-    RS_TABLE_CLASSES = 17,    /* of chunks: 8 << order words */
-    RS_TABLE_VIEWS_MAX = 128, /* of a record */
-    RS_TABLE_LOOKS_MAX = 127, /* of a record: seven bits */
-    RS_TABLE_UNIT_BYTES = 64, /* chunks are made of units */
-    RS_TABLE_BUCKETS = 8,     /* of limbo, by epoch */
+    RS_TABLE_ORDERS = 17,                                                         /* of chunks: 8 << order words */
+    RS_TABLE_CHUNKS = RS_TABLE_SCANNED + RS_TABLE_ORDERS - RS_TABLE_HASHED_ORDER, /* of a record */
+    RS_TABLE_VIEWS_MAX = 128,                                                     /* of a record */
+    RS_TABLE_LOOKS_MAX = 127,                                                     /* of a record: seven bits */
+    RS_TABLE_UNIT_BYTES = 64,                                                     /* chunks are made of units */
+    RS_TABLE_BUCKETS = 8,                                                         /* of limbo, by epoch */
     RS_TABLE_LINE = 64,
 };
 
@@ -38,8 +42,8 @@ enum {
 enum {
     RS_W_SEQ,       /* generation << 32 | sequence, odd while it is changed */
     RS_W_MARK,      /* below; in a free record the link of the free list */
+    RS_W_ID,        /* in limbo the link of its bucket */
     RS_W_KEY,       /* two words, constant as long as it is in the index */
-    RS_W_ID = 4,    /* in limbo the link of its bucket */
     RS_W_HEAD = 5,  /* four words */
     RS_W_LINKS = 9, /* first view << 32 | first chunk, as units */
     RS_W_FACT = 10, /* RS_TABLE_INLINE words, filled in order */
@@ -136,7 +140,7 @@ struct rs_table {
     rs_atomic_u64 record_top, unit_top; /* next never used */
     _Alignas(RS_TABLE_LINE) rs_atomic_u64 record_free;
     rs_atomic_u64 record_free_n, limbo_n, unit_free_n;
-    _Alignas(RS_TABLE_LINE) rs_atomic_u64 chunk_free[RS_TABLE_CLASSES];
+    _Alignas(RS_TABLE_LINE) rs_atomic_u64 chunk_free[RS_TABLE_ORDERS];
     _Alignas(RS_TABLE_LINE) rs_atomic_u64 limbo[RS_TABLE_BUCKETS];
     _Alignas(RS_TABLE_LINE) rs_atomic_u64 hand;
     _Alignas(RS_TABLE_LINE) rs_atomic_u64 epoch;
@@ -157,14 +161,18 @@ RS_ATOMIC_INLINE rs_atomic_u32 *rs_table_stamp(const struct rs_table *table, str
 {
     return &table->stamp[key.b >> 32 & table->stamp_mask];
 }
-/* The words of a chunk of a order, and how many of them may be facts. */
-RS_ATOMIC_INLINE uint32_t rs_chunk_words(unsigned order)
+/* The n-th chunk of a record: its order, its words, how many may be facts. */
+RS_ATOMIC_INLINE unsigned rs_chunk_order(unsigned n)
 {
-    return 8u << order;
+    return n < RS_TABLE_SCANNED ? 0 : n - RS_TABLE_SCANNED + RS_TABLE_HASHED_ORDER;
 }
-RS_ATOMIC_INLINE uint32_t rs_chunk_room(unsigned order)
+RS_ATOMIC_INLINE uint32_t rs_chunk_words(unsigned n)
 {
-    return order < RS_TABLE_SCANNED ? rs_chunk_words(order) - 1 : rs_chunk_words(order) / 4 * 3;
+    return 8u << rs_chunk_order(n);
+}
+RS_ATOMIC_INLINE uint32_t rs_chunk_room(unsigned n)
+{
+    return n < RS_TABLE_SCANNED ? rs_chunk_words(n) - 1 : rs_chunk_words(n) / 4 * 3;
 }
 /* A counter that only its own thread writes. */
 static inline void rs_table_count(rs_atomic_u64 *a, uint64_t n)
@@ -188,17 +196,17 @@ RS_ATOMIC_INLINE const rs_atomic_u64 *rs_table_seek(const struct rs_table *table
     if (count <= RS_TABLE_INLINE) return NULL;
     uint32_t left = count - RS_TABLE_INLINE;
     uint32_t u = (uint32_t)rs_load_acquire_u64(&record[RS_W_LINKS]); /* pairs with link_chunk */
-    for (unsigned order = 0; u && left && order < RS_TABLE_CLASSES; order++) {
+    for (unsigned k = 0; u && left && k < RS_TABLE_CHUNKS; k++) {
         const rs_atomic_u64 *chunk = rs_table_unit(table, u);
-        n = left < rs_chunk_room(order) ? left : rs_chunk_room(order);
+        n = left < rs_chunk_room(k) ? left : rs_chunk_room(k);
         left -= n;
-        if (order < RS_TABLE_SCANNED) {
+        if (k < RS_TABLE_SCANNED) {
             for (uint32_t i = 1; i <= n; i++) {
                 *ret_word = rs_load_acquire_u64(&chunk[i]); /* pairs with put_word, add_fact, add_look */
                 if ((*ret_word & mask) == value) return &chunk[i];
             }
         } else {
-            uint32_t last = rs_chunk_words(order) - 1;
+            uint32_t last = rs_chunk_words(k) - 1;
             uint32_t i = (uint32_t)hash & last;
             for (uint32_t tried = 0; tried <= last; tried++, i = (i + 1) & last) {
                 if (!i) continue;                           /* the link */
