@@ -42,6 +42,7 @@ struct rs_sink_options {
     const char *member_name;
     int worker;
     enum rs_raw_mode raw;
+    bool from_memory; /* else every batch takes the safe path */
     const struct rs_clock *clock;
     bool (*stopping)(void *self); /* asked while waiting; true ends the wait with RS_E_SERVER */
     void *stopping_self;

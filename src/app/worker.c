@@ -388,6 +388,7 @@ int rs_worker_open(struct rs_worker *w, struct rs_diag *diag)
         .member_name = o->member_name,
         .worker = w->number,
         .raw = o->raw,
+        .from_memory = o->table_bytes > 0,
         .clock = o->clock,
         .stopping = in_a_hurry,
         .stopping_self = p,
@@ -398,7 +399,8 @@ int rs_worker_open(struct rs_worker *w, struct rs_diag *diag)
     w->writer_box = rs_mailbox_new(4 * RS_KAFKA_EVENT_PARTITIONS_MAX);
     int err = rs_sink_open(&sink, &w->sink, diag);
     if (err) return err;
-    struct rs_decoder_options decoder = {.backend = RS_JSON_FAST, .future_us = o->future_us};
+    struct rs_decoder_options decoder = {
+        .backend = RS_JSON_FAST, .future_us = o->future_us, .memo_bytes = (size_t)o->memo_bytes};
     w->decoder = rs_decoder_new(&o->schema->catalog, o->schema->zones, &o->schema->profiles, &decoder);
     w->queue = rs_kafka_queue_new(p->kafka);
     for (int i = 0; i < RS_WORKER_BATCHES; i++) {

@@ -187,6 +187,7 @@ void rs_work_merge(struct rs_work *work)
 {
     struct rs_sink *sink = work->sink;
     if (work->epoch > sink->epoch) rs_sink_adopt(sink, true, work->epoch);
+    if (!sink->options.from_memory) return;
     if (work->refused) {
         rs_work_forget(work);
         return;

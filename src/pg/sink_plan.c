@@ -167,7 +167,7 @@ void rs_sink_prepare(struct rs_sink *sink, struct rs_batch *batch)
     sink->next = NULL;
     if (sink->safe_for || !batch->count || !rs_pg_alive(sink->asking)) return;
     /* Other wordings are written for every repeat, which is the cost there. */
-    if (sink->options.raw == RS_RAW_ALL) return;
+    if (sink->options.raw == RS_RAW_ALL || !sink->options.from_memory) return;
     /* Another worker emptied the table: our session must show its history anew. */
     if (rs_table_generation(sink->options.memory->table) != sink->generation) return;
     struct rs_work *work = sink->under_way == &sink->plan[0] ? &sink->plan[1] : &sink->plan[0];

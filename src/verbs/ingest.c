@@ -120,6 +120,7 @@ int rs_verb_ingest(const struct rs_options *options, struct rs_diag *diag)
         .batch_bytes = rs_opt_number(options, RS_OPT_BATCH_BYTES),
         .batch_age_us = rs_opt_number(options, RS_OPT_BATCH_AGE),
         .table_bytes = rs_opt_number(options, RS_OPT_TABLE_BYTES),
+        .memo_bytes = rs_opt_number(options, RS_OPT_MEMO_BYTES),
         .future_us = rs_opt_number(options, RS_OPT_FUTURE),
         .raw = raw_mode(options),
         .until_end = rs_opt_flag(options, RS_OPT_UNTIL_END),
