@@ -41,6 +41,7 @@ struct rs_sink_options {
     struct rs_key member;  /* random, of this process */
     const char *member_name;
     int worker;
+    bool alone; /* the process has no other */
     enum rs_raw_mode raw;
     bool from_memory; /* else every batch takes the safe path */
     const struct rs_clock *clock;

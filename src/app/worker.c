@@ -387,6 +387,7 @@ int rs_worker_open(struct rs_worker *w, struct rs_diag *diag)
         .member = p->member,
         .member_name = o->member_name,
         .worker = w->number,
+        .alone = o->workers == 1,
         .raw = o->raw,
         .from_memory = o->table_bytes > 0,
         .clock = o->clock,
