@@ -158,11 +158,19 @@ static int insert_halving(struct rs_work *work, int32_t from, int32_t to, struct
     return err ? err : insert_halving(work, middle + 1, to, diag);
 }
 
+/* Another core wrote it. */
+static void prefetch_event(const struct rs_event *e)
+{
+    for (size_t line = 0; line < sizeof *e; line += 64) __builtin_prefetch((const char *)e + line);
+    __builtin_prefetch(e->raw.p);
+}
+
 void rs_work_encode(struct rs_work *work)
 {
     rs_buf_clear(&work->rows);
     rs_buf_put(&work->rows, rs_copy_head, sizeof rs_copy_head);
     for (uint32_t i = 0; i < work->event_n; i++) {
+        if (i + 4 < work->event_n) prefetch_event(work->event[i + 4].known->event);
         if (!work->event[i].refused) put_row(work, (int32_t)i, &work->event[i]);
     }
     rs_buf_put(&work->rows, "\377\377", 2);

@@ -98,7 +98,7 @@ static bool decide_refs(struct rs_work *work, struct rs_work_parcel *parcel)
         struct rs_view_order order = rs_work_order(work, ref->message, ref->report);
         struct rs_track_counts counts;
         if (!rs_quick_report(&parcel->quick, work->arena, ref->report, source, m->source, rs_work_reading(m),
-                             ref->message, &order, &counts)) {
+                             m->profile && rs_profile_tells_histories(m->profile), ref->message, &order, &counts)) {
             return false;
         }
         if (counts.facts_changed) rs_work_add_facts(work, at, ref);
