@@ -3,7 +3,7 @@
 
     mutate.py [--build DIR] [--only WORD] [code | model]
 
-code    src/sync/table*.c: builds explore, unit-like stress (ASan) and stress
+code    src/sync/table*.c: builds explore, stress and history (ASan) and stress
         (TSan) with the mutation, and runs them in this order until one fails
 model   tests/table/model/src/order.rs: each order made Relaxed, and cargo test
 
@@ -97,6 +97,8 @@ CODE = [
 
 # Those that cannot be found, or need not be, and why.
 EQUIVALENT = {
+    "who reserves does not look for the next array": "matters where the new array is full to its last slot: the model "
+    "asserts the count",
     "one epoch of grace less": "sequentially consistent runs need two; the third is for weaker ones: see the model",
     "pop does not count": "only if others pop and push the same one meanwhile, with different links: by stress, rarely",
     "the copy is published without its order": "an order: x86 hides it",

@@ -1,9 +1,10 @@
 //! table_memory.c: `rs_table_pin`, `rs_table_unpin`, `advance`, `rs_table_reclaim`.
 //! One thing stands in `slot`; who finds it there reads it, who takes it out
 //! uses it again after its grace.  loom's cell notices if both happen at once.
+use crate::atomic::AtomicUsize;
 use crate::order::*;
 use loom::cell::UnsafeCell;
-use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use loom::sync::atomic::Ordering::Relaxed;
 
 pub const GRACE: usize = 3;
 const FIRST: usize = 8;
@@ -87,12 +88,13 @@ impl Epochs {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::atomic::check;
     use loom::sync::Arc;
     use loom::thread::spawn;
 
     #[test]
     fn nothing_is_used_again_while_it_is_read() {
-        loom::model(|| {
+        check(3, || {
             let epochs = Arc::new(Epochs::new(2));
             let other = epochs.clone();
             let t = spawn(move || other.read(1));
@@ -104,9 +106,7 @@ mod tests {
 
     #[test]
     fn nor_when_others_move_the_epoch_on() {
-        let mut builder = loom::model::Builder::new();
-        builder.preemption_bound = Some(2);
-        builder.check(|| {
+        check(2, || {
             let epochs = Arc::new(Epochs::new(3));
             let (other, third) = (epochs.clone(), epochs.clone());
             let t = spawn(move || other.read(1));
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn the_grace_ends() {
-        loom::model(|| {
+        check(3, || {
             let epochs = Arc::new(Epochs::new(1));
             let retired = epochs.take_out(0);
             assert!(epochs.reclaim(retired, 3));

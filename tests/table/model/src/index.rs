@@ -1,7 +1,8 @@
 //! table_index.c: `rs_table_insert`, `rs_table_lookup`, `grow`, `copy_some`.
 //! Every key has place 0; a record is its number, its key stands in `key`.
+use crate::atomic::AtomicUsize;
 use crate::order::*;
-use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use loom::sync::atomic::Ordering::Relaxed;
 
 pub const EMPTY: usize = 0;
 pub const FROZEN: usize = 1;
@@ -14,6 +15,7 @@ const LIMIT: usize = 2;
 pub struct Array {
     slot: Vec<AtomicUsize>,
     next: AtomicUsize, // 0 or 1: whether the second array is there
+    made: AtomicUsize, // what is written before it is published
     used: AtomicUsize,
 }
 
@@ -33,6 +35,7 @@ fn array() -> Array {
     Array {
         slot: (0..SLOTS).map(|_| AtomicUsize::new(EMPTY)).collect(),
         next: AtomicUsize::new(0),
+        made: AtomicUsize::new(0),
         used: AtomicUsize::new(0),
     }
 }
@@ -54,7 +57,8 @@ impl Index {
     }
 
     pub fn lookup(&self, key: usize) -> usize {
-        for a in &self.array {
+        for (n, a) in self.array.iter().enumerate() {
+            assert!(n == 0 || a.made.load(Relaxed) == 1, "an array was used before it was made");
             for slot in &a.slot {
                 let s = slot.load(SLOT_LOAD);
                 if s | FROZEN == FROZEN {
@@ -102,6 +106,7 @@ impl Index {
             if s == FROZEN {
                 assert!(array.next.load(NEXT_LOAD) != 0, "frozen, and there is no next array");
                 a += 1;
+                assert!(self.array[a].made.load(Relaxed) == 1, "an array was used before it was made");
                 i = 0;
                 continue;
             }
@@ -116,6 +121,7 @@ impl Index {
     pub fn grow_and_copy(&self) {
         let (old, new) = (&self.array[0], &self.array[1]);
         new.used.store(CLOSED, Relaxed);
+        new.made.store(1, Relaxed);
         if old.next.compare_exchange(0, 1, NEXT_CAS, NEXT_LOAD).is_err() {
             return;
         }
@@ -145,12 +151,13 @@ impl Index {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::atomic::check;
     use loom::sync::Arc;
     use loom::thread::spawn;
 
     #[test]
     fn two_inserts_of_one_key_meet() {
-        loom::model(|| {
+        check(3, || {
             let index = Arc::new(Index::new());
             let other = index.clone();
             let t = spawn(move || other.insert(7, 2));
@@ -164,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_lookup_sees_what_the_slot_names() {
-        loom::model(|| {
+        check(3, || {
             let index = Arc::new(Index::new());
             let other = index.clone();
             let t = spawn(move || other.insert(7, 1));
@@ -176,7 +183,7 @@ mod tests {
 
     #[test]
     fn what_moves_is_found_all_the_time() {
-        loom::model(|| {
+        check(3, || {
             let index = Arc::new(Index::new());
             assert_eq!(index.insert(7, 1), Inserted::Inserted);
             let other = index.clone();
@@ -189,8 +196,21 @@ mod tests {
     }
 
     #[test]
+    fn who_looks_into_the_new_array_sees_what_its_slots_name() {
+        check(2, || {
+            let index = Arc::new(Index::new());
+            let (other, third) = (index.clone(), index.clone());
+            let t = spawn(move || other.grow_and_copy());
+            let u = spawn(move || third.insert(7, 1));
+            index.lookup(7); // asserts that the key is written
+            t.join().unwrap();
+            u.join().unwrap();
+        });
+    }
+
+    #[test]
     fn an_insert_during_growth_is_there_once() {
-        loom::model(|| {
+        check(3, || {
             let index = Arc::new(Index::new());
             let other = index.clone();
             let t = spawn(move || other.grow_and_copy());
@@ -205,9 +225,7 @@ mod tests {
 
     #[test]
     fn two_inserts_during_growth_meet() {
-        let mut builder = loom::model::Builder::new();
-        builder.preemption_bound = Some(2);
-        builder.check(|| {
+        check(2, || {
             let index = Arc::new(Index::new());
             let (other, third) = (index.clone(), index.clone());
             let t = spawn(move || other.grow_and_copy());

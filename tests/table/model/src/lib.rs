@@ -23,11 +23,14 @@
 //! - Sequentially consistent operations are weaker in loom than in C11: none is
 //!   used.  Where a store must be seen by whom a later load did not see, both
 //!   sides are read-modify-writes of one word.
+//! - Schedules beyond three preemptions (two with three threads), and those that
+//!   loom takes for equal to others by mistake: `atomic` says how that is met.
 //! - Sizes: one or two keys, two or four slots, two or three threads.  More of
 //!   the same is for the explorer and for stress.
 //! - The C compiler: that the C code is as here is said by comments on both
 //!   sides, not proven.
 
+pub mod atomic;
 pub mod epochs;
 pub mod index;
 pub mod order;

@@ -1,8 +1,9 @@
 //! table_merge.c: `merge_held`, `make`, `spoil`; table.c: `rs_table_find`.
 //! One key with one slot; two records, of two words of facts each.  A fact is
 //! a bit; both words have the same, so that a torn state shows.
+use crate::atomic::AtomicUsize;
 use crate::order::*;
-use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use loom::sync::atomic::Ordering::Relaxed;
 
 const STALE: usize = 1;
 
@@ -166,6 +167,7 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::atomic::check;
     use loom::sync::Arc;
     use loom::thread::spawn;
 
@@ -178,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_reader_knows_when_it_saw_a_change() {
-        loom::model(|| {
+        check(3, || {
             let table = with_one();
             let other = table.clone();
             let t = spawn(move || other.part(2));
@@ -192,7 +194,7 @@ mod tests {
 
     #[test]
     fn no_fact_is_lost_between_two_writers() {
-        loom::model(|| {
+        check(3, || {
             let table = with_one();
             let other = table.clone();
             let t = spawn(move || other.part(2));
@@ -207,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_record_made_of_old_facts_is_not_usable() {
-        loom::model(|| {
+        check(3, || {
             let table = Arc::new(Table::new());
             let base = table.find().unwrap_err(); // and PostgreSQL is read: nothing
             let other = table.clone();
@@ -222,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_stale_record_renewed_of_old_facts_is_not_usable() {
-        loom::model(|| {
+        check(3, || {
             let table = with_one();
             table.spoil();
             let base = table.find().unwrap_err();
@@ -238,7 +240,7 @@ mod tests {
 
     #[test]
     fn what_left_took_no_fact_with_it() {
-        loom::model(|| {
+        check(3, || {
             let table = with_one();
             let other = table.clone();
             // Read before: of fact 2 it knows nothing.
