@@ -99,14 +99,15 @@ CODE = [
 EQUIVALENT = {
     "who reserves does not look for the next array": "matters where the new array is full to its last slot: the model "
     "asserts the count",
-    "one epoch of grace less": "sequentially consistent runs need two; the third is for weaker ones: see the model",
     "pop does not count": "only if others pop and push the same one meanwhile, with different links: by stress, rarely",
     "the copy is published without its order": "an order: x86 hides it",
     "unpin gives nothing away": "an order: x86 hides it",
 }
 
 # Orders of the model that may be weak, and why.
-MODEL_WEAK = {}
+MODEL_WEAK = {
+    "SEQ_TAKE": "the load before it acquires, and the stores of words that follow it release",
+}
 
 
 def run(command, seconds, **more):
