@@ -99,6 +99,7 @@ CODE = [
 EQUIVALENT = {
     "who reserves does not look for the next array": "matters where the new array is full to its last slot: the model "
     "asserts the count",
+    "the sequence begins anew in each life": "unit/table: takes_no_record_for_one_that_lay_there_before",
     "pop does not count": "only if others pop and push the same one meanwhile, with different links: by stress, rarely",
     "the copy is published without its order": "an order: x86 hides it",
     "unpin gives nothing away": "an order: x86 hides it",
@@ -106,6 +107,7 @@ EQUIVALENT = {
 
 # Orders of the model that may be weak, and why.
 MODEL_WEAK = {
+    "EPOCH_CAS": "who reclaims reads the pins itself first; it matters where that stops early at a pinned thread, with four",
     "SEQ_TAKE": "the load before it acquires, and the stores of words that follow it release",
 }
 
