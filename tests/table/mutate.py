@@ -107,6 +107,9 @@ EQUIVALENT = {
 
 # Orders of the model that may be weak, and why.
 MODEL_WEAK = {
+    "MARK_OR": "see MARK_CAS",
+    "MARK_CAS": "to fail, the stamp's addition would have to come before it in spite of the program: a gap of loom's",
+    "EPOCH_LOAD": "see EPOCH_CAS",
     "EPOCH_CAS": "who reclaims reads the pins itself first; it matters where that stops early at a pinned thread, with four",
     "SEQ_TAKE": "the load before it acquires, and the stores of words that follow it release",
 }

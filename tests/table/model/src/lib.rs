@@ -23,6 +23,10 @@
 //! - Sequentially consistent operations are weaker in loom than in C11: none is
 //!   used.  Where a store must be seen by whom a later load did not see, both
 //!   sides are read-modify-writes of one word.
+//! - Read-modify-writes of different words that change places (loom orders them
+//!   as it runs them).  So it cannot show why the mark's CAS must acquire what a
+//!   spoiler released: the addition to the stamp behind it could come first.  The
+//!   C code has the acquire; the argument is invariant 8 in table.c.
 //! - Schedules beyond three preemptions (two with three threads), and those that
 //!   loom takes for equal to others by mistake: `atomic` says how that is met.
 //! - Sizes: one or two keys, two or four slots, two or three threads.  More of
