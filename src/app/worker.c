@@ -162,11 +162,19 @@ static void read_message(struct reader *r, const struct rs_kafka_message *km)
     if (km->offset >= slot->partition.read) add_message(r, slot, km);
 }
 
+/* Few of the events of a history are new, and a transaction of few rows is slow. */
+#define REPEATS_A_ROW 8
+
+static uint32_t likely_rows(const struct rs_batch *batch)
+{
+    uint32_t more = batch->events > batch->count ? batch->events - batch->count : 0;
+    return batch->count + more / REPEATS_A_ROW;
+}
+
 static bool is_full(const struct reader *r)
 {
     const struct rs_pipeline_options *o = &r->worker->pipeline->options;
-    return r->batch->events >= o->batch_rows || r->batch->count >= 4 * o->batch_rows ||
-           (int64_t)rs_arena_used(r->batch->arena) >= o->batch_bytes;
+    return likely_rows(r->batch) >= o->batch_rows || (int64_t)rs_arena_used(r->batch->arena) >= o->batch_bytes;
 }
 
 static int64_t age_left_us(const struct reader *r)
