@@ -58,7 +58,7 @@ static const struct option {
                       "where a partition never read before starts: beginning, end, or an instant"},
     [RS_OPT_WORKERS] = {"workers", NUMBER, RS_GROUP_INGEST, "2", "N", "workers, each with two PostgreSQL sessions",
                         NULL, 1, 64},
-    [RS_OPT_BATCH_ROWS] = {"batch-rows", NUMBER, RS_GROUP_INGEST, "5000", "N",
+    [RS_OPT_BATCH_ROWS] = {"batch-rows", NUMBER, RS_GROUP_INGEST, "10000", "N",
                            "rows that a batch is likely to write: one a message, one for eight more events in it", NULL,
                            1, 200000},
     [RS_OPT_BATCH_BYTES] = {"batch-bytes", BYTES, RS_GROUP_INGEST, "32m", "N", "memory of a batch", NULL, 1 << 20,
@@ -525,7 +525,7 @@ void rs_options_print_reference(FILE *out)
 {
     fputs("# Options\n\n"
           "Made by `rastro config --reference`. Flag > `RASTRO_*` > `--config FILE` > `" SYSTEM_FILE "` > default.\n"
-          "In the environment `--batch-rows` is `RASTRO_BATCH_ROWS`; in a file it is `batch-rows = 5000`.\n\n"
+          "In the environment `--batch-rows` is `RASTRO_BATCH_ROWS`; in a file it is `batch-rows = 10000`.\n\n"
           "| option | type | default | bounds | what it does |\n|---|---|---|---|---|\n",
           out);
     for (int id = 0; id < RS_OPT__COUNT; id++) {
