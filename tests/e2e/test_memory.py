@@ -3,6 +3,7 @@
 itself goes wrong: the cases that would break a table that is believed too much."""
 import os
 import signal
+import socket
 import threading
 import time
 
@@ -57,6 +58,11 @@ class Warm(world.Case):
 
 class FailOver(Warm, faults.FailOver):
     """Interleaving 1: what memory has is durable in another history only."""
+
+    def setUp(self):
+        super().setUp()
+        # Wakes who accepts there: a later listener may get the same number.
+        self.addCleanup(self.proxy.listener.shutdown, socket.SHUT_RDWR)
 
     def warm_up(self, truth, feed):
         """A member that knows a lot, also of partitions that another one had before."""
