@@ -21,6 +21,8 @@ import sys
 import tempfile
 import time
 import unittest
+import urllib.request
+import zlib
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 for folder in ("ops", "tests/judge"):
@@ -58,6 +60,8 @@ class Member:
 
     def __init__(self, name, command, env, log):
         self.name, self.log = name, log
+        self.metrics = command[command.index("--metrics") + 1] if "--metrics" in command else None
+        self.counted = {}
         atexit.register(self.end)
         with open(log, "ab") as output:
             self.process = subprocess.Popen(command, env=env, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
@@ -95,6 +99,17 @@ class Member:
         """By a signal, as SIGSTOP does."""
         with open(f"/proc/{self.process.pid}/stat") as text:
             return text.read().rpartition(")")[2].split()[0] == "T"
+
+    def counters(self):
+        """What --metrics serves, without `rastro_` and `_total`; of one that has
+        ended what was last seen."""
+        try:
+            with urllib.request.urlopen(f"http://{self.metrics}/metrics", timeout=5) as page:
+                rows = re.findall(r"^rastro_(\w+?)(?:_total)? (\d+)$", page.read().decode(), re.M)
+            self.counted = {name: int(value) for name, value in rows}
+        except OSError:
+            pass
+        return self.counted
 
     def text(self):
         return read(self.log)
@@ -225,9 +240,9 @@ class Case(unittest.TestCase):
         """So many messages, or in the long form a million on two topics of six."""
         return self.feed(topics="scans:6,posts:6", messages=1000000) if LONG else self.feed(messages=short)
 
-    def publish(self, path):
+    def publish(self, path, *arguments):
         """A feed's file, to topics that are there."""
-        self.run_checked([FEED, "--from", path, "--brokers", self.kafka.brokers, "--append"])
+        self.run_checked([FEED, "--from", path, "--brokers", self.kafka.brokers, "--append", *arguments])
 
     def feed_in_halves(self, topics="scans:4,posts:4", **kwargs):
         """A feed to be published in two parts: the truth and the files."""
@@ -243,9 +258,52 @@ class Case(unittest.TestCase):
                 out.writelines([head, *part])
         return truth, halves
 
-    def member(self, name, truth, *arguments, workers=2, group=None, **env):
+    def feed_on_more_topics(self, *arguments, topics="scans:4,posts:4", share=100, dealt=False, **kwargs):
+        """Publishes a feed of which that percentage of the keys is told once more, on
+        topics of their own and in another mix of partitions; or, dealt, each of
+        their messages on one of both by chance.  The truth of all, the feed's
+        topics, and the others.  What is told once more is judged with
+        repeated=True, for unusable events are counted once more too."""
+        path = os.path.join(self.home, "feed")
+        truth = self.feed("--out", path, *arguments, topics=topics, publish=False, **kwargs)
+        head, *lines = read_bytes(path).splitlines(keepends=True)
+        first = {topic: int(n) for topic, n in (word.split(":") for word in head.decode().split("\t")[1:])}
+        more = {f"{topic}-more": max(1, n - 1) for topic, n in first.items()}
+        told, was, offsets, places = ([], []), {}, {}, {}
+        for line in lines:
+            topic, partition, rest = line.split(b"\t", 2)
+            place = topic.decode(), int(partition)
+            was[place] = was.get(place, -1) + 1
+            both = [place, (f"{place[0]}-more", place[1] % more[f"{place[0]}-more"])]
+            if zlib.crc32(rest.split(b"\t", 2)[1]) % 100 >= share:
+                both.pop()
+            elif dealt:
+                both.pop(self.random.randrange(2))
+            for name, number in both:
+                offsets[name, number] = offsets.get((name, number), -1) + 1
+                places.setdefault((*place, was[place]), []).append((name, number, offsets[name, number]))
+                told[name in more].append(b"%s\t%d\t%s" % (name.encode(), number, rest))
+        with open(os.path.join(truth.folder, "positions.tsv"), "w") as out:
+            out.writelines(f"{topic}\t{partition}\t{last + 1}\n" for (topic, partition), last in offsets.items())
+        bad = os.path.join(truth.folder, "quarantined_messages.tsv")
+        rows = [row.split("\t") for row in read(bad).splitlines()]
+        with open(bad, "w") as out:
+            for topic, partition, offset, why in rows:
+                for place in places[topic, int(partition), int(offset)]:
+                    out.write("\t".join([*map(str, place), why]) + "\n")
+        for path, counts, part in ((path, first, told[0]), (f"{path}-more", more, told[1])):
+            with open(path, "wb") as out:
+                out.write("\t".join(["rastro-feed 1", *(f"{t}:{n}" for t, n in counts.items())]).encode() + b"\n")
+                out.writelines(part)
+            for topic, partitions in counts.items():
+                self.admin("create", topic, partitions)
+            # In small pieces, so that whoever fetches little gets all topics at one pace.
+            self.publish(path, "-X", "batch.num.messages=10")
+        return Truth(truth.folder), list(first), list(more)
+
+    def member(self, name, truth, *arguments, workers=2, group=None, topics=None, **env):
         command = [RASTRO, "ingest", "--group", group or self.tag, "--workers", str(workers), *QUICK]
-        for topic in truth.topics:
+        for topic in topics or truth.topics:
             command += ["--topic", topic]
         member = Member(name, [*command, *arguments], self.env(**env), os.path.join(self.home, f"{name}.log"))
         self.members.append(member)
