@@ -33,8 +33,8 @@ uint32_t rs_profile_meaning(const struct rs_profile *profile);
 
 /* Whether some of its messages carry a full history. */
 bool rs_profile_tells_histories(const struct rs_profile *profile);
-/* Whether its events may have ids of their own, see rs_event.said_apart. */
-bool rs_profile_names_events(const struct rs_profile *profile);
+/* Whether some of its events may be said_apart, see rs_event. */
+bool rs_profile_may_set_apart(const struct rs_profile *profile);
 
 /* SHA-256 cut to 128 bits over the identity section without white space; a
  * changed digest under an unchanged version is a mistake that `check` finds. */

@@ -604,7 +604,11 @@ bool rs_profile_tells_histories(const struct rs_profile *profile)
     return false;
 }
 
-bool rs_profile_names_events(const struct rs_profile *profile)
+bool rs_profile_may_set_apart(const struct rs_profile *profile)
 {
+    const unsigned always = RS_TOLD_WITH_OFFSET | RS_TOLD_WITH_ZONE | RS_TOLD_ALONE;
+    for (uint32_t i = 0; i < profile->time.n; i++) {
+        if (profile->time.rule[i].told != always) return true;
+    }
     return profile->id.n > 0;
 }

@@ -44,6 +44,8 @@
 /* PostgreSQL refusing more of a batch than this is no accident of the data. */
 #define REFUSED_MIN 10
 #define REFUSED_SHARE 100
+/* On the safe path unique keys are violated only where two batches race. */
+#define VIOLATIONS_MAX 20
 
 /* ---- life ------------------------------------------------------------------------ */
 
@@ -416,7 +418,7 @@ static bool short_of_resources(const struct rs_sink *sink)
 int rs_sink_apply(struct rs_sink *sink, struct rs_batch *batch, struct rs_sink_counts *ret, struct rs_diag *diag)
 {
     int64_t pause = RS_SINK_PAUSE_MIN_US;
-    uint32_t width = UINT32_MAX;
+    uint32_t width = UINT32_MAX, violations = 0;
     while (pending(batch)) {
         uint32_t to = width < batch->count ? width : batch->count;
         int err = rs_pg_alive(sink->pg) && rs_pg_alive(sink->asking) ? try_safely(sink, batch, to, diag) : RS_E_SERVER;
@@ -431,6 +433,10 @@ int rs_sink_apply(struct rs_sink *sink, struct rs_batch *batch, struct rs_sink_c
             if (!err && lost) return RS_E_FENCED;
             if (!err) err = RS_E_CONFLICT;
         }
+        /* A key that is there again and again is no race. */
+        if (err == RS_E_CONFLICT && !strcmp(rs_pg_sqlstate(sink->pg), "23505") && ++violations > VIOLATIONS_MAX) {
+            err = RS_E_HALT;
+        }
         if (rs_err_class(err) != RS_CLASS_RETRY) {
             if ((err = narrow(sink, batch, err, to, &width, diag))) return err;
         } else if (err == RS_E_CONFLICT || short_of_resources(sink)) {
@@ -444,7 +450,10 @@ int rs_sink_apply(struct rs_sink *sink, struct rs_batch *batch, struct rs_sink_c
             rs_warn_every(5, "%s", diag->text);
             if ((err = rs_sink_come_back(sink, diag))) return err;
             if (sink->lost.n) return rs_fail(diag, RS_E_FENCED, "another owner has taken over meanwhile");
-            if (sink->tried && sink->tried->committing && went_through(sink, batch, to)) settle(sink, batch, to, ret);
+            if (sink->tried && sink->tried->committing && went_through(sink, batch, to)) {
+                rs_work_forget(sink->tried); /* what the table has of them is not all any more */
+                settle(sink, batch, to, ret);
+            }
         }
     }
     return RS_OK;

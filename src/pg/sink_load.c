@@ -96,7 +96,9 @@ static int lock_pairs(struct rs_work *work, const struct pair *pair, uint32_t n,
     return RS_OK;
 }
 
-static int add_missing(struct rs_work *work, struct pair *pair, uint32_t n, uint32_t *ret_missing, struct rs_diag *diag)
+/* Those that are not there.  If somebody else made one meanwhile it cannot be
+ * locked now, behind later ones: all is tried again, and then it is there. */
+static int add_missing(struct rs_work *work, struct pair *pair, uint32_t n, struct rs_diag *diag)
 {
     static const char add[] =
         "INSERT INTO rastro.source_views (parcel_id, source, rev, order_at, order_count, order_published, "
@@ -109,15 +111,25 @@ static int add_missing(struct rs_work *work, struct pair *pair, uint32_t n, uint
         const struct rs_view *view = rs_track_view(&work->parcel[pair[i].parcel].state, pair[i].source);
         if (!view || !view->stored) pair[missing++] = pair[i];
     }
-    *ret_missing = missing;
-    if (!missing) return RS_OK;
     put_pairs(work, pair, missing);
-    return rs_pg_run(work->pg, add, &work->params, NULL, diag);
+    struct rs_pg_rows *rows;
+    int err = rs_pg_run(work->pg, add, &work->params, &rows, diag);
+    if (err) return err;
+    if (rs_pg_affected(rows) != missing) {
+        return rs_fail(diag, RS_E_CONFLICT, "another member told of a source's view meanwhile");
+    }
+    for (uint32_t i = 0; i < missing; i++) {
+        struct rs_parcel_state *state = &work->parcel[pair[i].parcel].state;
+        struct rs_view *view = rs_track_view(state, pair[i].source);
+        if (!view) view = rs_track_add_view(state, work->arena);
+        view->source = pair[i].source;
+        view->stored = true;
+    }
+    return RS_OK;
 }
 
-/* Locks the views that decide, in the order of their keys, making those that
- * are not there; who made one meanwhile has committed by the time that our
- * insert gives way, so the second look finds it. */
+/* Locks the views that decide, in the order of their keys, and makes those that
+ * are not there. */
 static int lock_deciding(struct rs_work *work, struct rs_diag *diag)
 {
     struct pair *pair = rs_arena_get(work->arena, (work->ref_n + 1) * sizeof *pair);
@@ -126,11 +138,7 @@ static int lock_deciding(struct rs_work *work, struct rs_diag *diag)
     int found;
     int err = lock_pairs(work, pair, n, &found, diag);
     if (err || found == (int)n) return err;
-    uint32_t missing;
-    err = add_missing(work, pair, n, &missing, diag);
-    if (!err) err = lock_pairs(work, pair, missing, &found, diag);
-    if (!err && found != (int)missing) err = rs_fail(diag, RS_E_CONFLICT, "a source's view went away");
-    return err;
+    return add_missing(work, pair, n, diag);
 }
 
 /* Decided by their rows, and these are not read yet. */

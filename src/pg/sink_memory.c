@@ -166,10 +166,10 @@ void rs_work_idle(struct rs_work *work)
 
 /* ---- merging --------------------------------------------------------------------------------- */
 
-static bool has_ids(void *self, int32_t source)
+static bool may_set_apart(void *self, int32_t source)
 {
     const struct rs_profile *profile = rs_sink_source_of(self, source)->profile;
-    return profile && rs_profile_names_events(profile);
+    return profile && rs_profile_may_set_apart(profile);
 }
 
 /* Whether all events were read as we read their sources now. */
@@ -186,7 +186,7 @@ static bool is_uniform(const struct rs_sink *sink, const struct rs_parcel_state 
 void rs_work_sum_up(struct rs_work *work, struct rs_work_parcel *parcel)
 {
     parcel->quick.table = work->sink->options.memory->table;
-    rs_quick_of_rows(&parcel->quick, work->arena, is_uniform(work->sink, &parcel->state), has_ids, work->sink);
+    rs_quick_of_rows(&parcel->quick, work->arena, is_uniform(work->sink, &parcel->state), may_set_apart, work->sink);
 }
 
 static void merge(struct rs_work *work, struct rs_work_parcel *parcel)

@@ -34,7 +34,7 @@
 #define GUESS_AFTER 512
 #define GUESS_SHARE 1000
 /* Plans that fail one after the other: so many batches go safely at most. */
-#define SAFE_FOR_MAX 64
+#define SAFE_FOR_MAX 16
 
 struct rs_runner {
     pthread_t thread;

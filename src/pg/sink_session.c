@@ -67,8 +67,9 @@ static int read_history(struct rs_sink *sink, bool *ret_same, int64_t *ret_epoch
     /* A COMMIT whose answer was lost may have put the one that we do not know of yet. */
     bool proof_there = !rs_pg_is_null(rows, 0, 2) &&
                        (rs_key_eq(proof, sink->proof) || (sink->tried && rs_key_eq(proof, sink->tried->proof)));
+    /* Who has proven nothing yet cannot tell a restored backup from what was there. */
     *ret_same = !sink->system_id ||
-                (sink->system_id == system_id && sink->timeline == timeline && (!sink->proved || proof_there));
+                (sink->system_id == system_id && sink->timeline == timeline && sink->proved && proof_there);
     *ret_epoch = rs_pg_get_int(rows, 0, 3);
     sink->system_id = system_id;
     sink->timeline = timeline;

@@ -42,6 +42,10 @@ class Proxy:
 
     def close(self):
         self.closed = True
+        try:
+            self.listener.shutdown(socket.SHUT_RDWR)  # a thread may wait in accept
+        except OSError:
+            pass
         self.listener.close()
         self.cut()
 
