@@ -417,6 +417,7 @@ const struct plan *plan_make(struct plan_room *room, const struct options *o, ui
     set_numbers(plan, lane, &dice);
     if (o->kind != KIND_MIXED) plan->numbers = 1;
     make_order(plan, o, &dice);
+    plan->steady = o->kind == KIND_HISTORY;
     /* As from a producer that does not use the number as the key. */
     plan->stray = o->kind == KIND_MIXED && dice_percent(&dice, 3);
     tell(plan, o, lane, &dice);
@@ -476,7 +477,7 @@ void body_make(const struct plan *plan, const struct message *m, struct text *re
         return;
     }
     const struct telling *t = &plan->telling[m->index];
-    struct json json = json_of(ret, t->poll[m->poll].salt);
+    struct json json = json_of(ret, plan->steady ? mix(plan->seed, plan->shipment) : t->poll[m->poll].salt);
     const struct telling *other = plan->paired ? &plan->telling[1] : NULL;
     source_at(t->source)->write(plan, t, other, m->poll, &json);
 }

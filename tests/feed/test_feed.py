@@ -330,6 +330,14 @@ def histories_repeat_ten_times(binary, folder, seed):
         behind[m[0], m[1]].append(m[4])
     in_a_row = sum(a == b for keys in behind.values() for a, b in zip(keys, keys[1:]))
     check(in_a_row < len(f.messages) / 10, f"{in_a_row} messages follow one of their own parcel")
+    lists, seen, checkpoints, known = re.compile(rb'"checkpoints" ?: ?(\[.*?\{.*?\}\s*\])', re.S), set(), 0, 0
+    for m in f.messages:
+        for listed in lists.findall(m[5]):
+            for checkpoint in re.findall(rb"\{.*?\}", listed, re.S):
+                checkpoints += 1
+                known += (m[4], checkpoint) in seen
+                seen.add((m[4], checkpoint))
+    check(known > 0.75 * checkpoints > 0, f"{known} of {checkpoints} checkpoints came before with the same bytes")
     again = feed(binary, "--kind", "history", "--parcels", "400", "--redeliver", "20")
     check(again["copies"] > again["messages"] / 10, f"{again['copies']} copies where a fifth should be")
 
