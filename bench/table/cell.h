@@ -84,7 +84,7 @@ struct bt_phase {
 struct bt_result {
     double bytes_per_parcel; /* of the filled table */
     double events_per_s;     /* of the phase */
-    double cpu_ns;           /* of all its threads, an event */
+    double cpu_ns;           /* of an event in the quickest batch */
     uint64_t wrong;          /* answers and parcels that are not what they must be */
     uint64_t looks;          /* a parcel of two threads that was not usable: a look at PostgreSQL */
     char problem[200];       /* empty, or what the table's own check says */

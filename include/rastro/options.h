@@ -54,6 +54,7 @@ enum rs_option_id {
     RS_OPT_BATCH_AGE,
     RS_OPT_QUEUE_BYTES,
     RS_OPT_TABLE_BYTES,
+    RS_OPT_MEMO_BYTES,
     RS_OPT_RAW,
     RS_OPT_FUTURE,
     RS_OPT_UNTIL_END,

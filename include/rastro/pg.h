@@ -119,22 +119,7 @@ struct rs_key rs_pg_get_key(const struct rs_pg_rows *rows, int row, int column);
 
 /* ---- COPY ------------------------------------------------------------------------ */
 
-/* Builds rows in COPY's binary format.  A row starts with its number of
- * columns; the caller puts exactly that many. */
-void rs_copy_begin(struct rs_buf *out);
-void rs_copy_row(struct rs_buf *out, int columns);
-void rs_copy_int8(struct rs_buf *out, int64_t v);
-void rs_copy_int4(struct rs_buf *out, int32_t v);
-void rs_copy_int2(struct rs_buf *out, int16_t v);
-void rs_copy_char(struct rs_buf *out, char v);
-void rs_copy_bool(struct rs_buf *out, bool v);
-void rs_copy_text(struct rs_buf *out, struct rs_str v); /* empty: null */
-void rs_copy_bytes(struct rs_buf *out, const void *p, uint32_t n);
-void rs_copy_time(struct rs_buf *out, int64_t us);
-void rs_copy_null(struct rs_buf *out);
-void rs_copy_end(struct rs_buf *out);
-
-/* Sends a finished buffer through `sql`, a COPY ... FROM STDIN BINARY. */
+/* Sends a finished buffer, built with src/pg/copy.h, through `sql`, a COPY ... FROM STDIN BINARY. */
 int rs_pg_copy(struct rs_pg *pg, const char *sql, const struct rs_buf *rows, int64_t *ret_count, struct rs_diag *diag);
 
 #endif

@@ -27,7 +27,7 @@ struct rs_pipeline_options {
     const char *member_name;
     int workers;
     uint32_t batch_rows;
-    int64_t batch_bytes, batch_age_us, future_us, table_bytes;
+    int64_t batch_bytes, batch_age_us, future_us, table_bytes, memo_bytes;
     enum rs_raw_mode raw;
     enum rs_start start;
     int64_t start_us; /* RS_START_AT */

@@ -46,11 +46,13 @@ struct rs_quick {
     uint32_t head_at; /* by rs_quick_report: its index in state->known */
 };
 
-/* One report; arguments as of rs_track_report.  On false nothing can be said of
+/* One report; arguments as of rs_track_report.  `histories`: the source's
+ * messages may carry full histories, so that the number of its events is kept;
+ * of one that only ever adds nothing can go missing.  On false nothing can be said of
  * the whole parcel, and what it has of this batch is void.  `state` gets the new
  * events and the views that must be written, and nothing of what was known. */
 bool rs_quick_report(struct rs_quick *quick, struct rs_arena *arena, const struct rs_report *report, int32_t source,
-                     struct rs_str source_name, struct rs_reading reading, uint32_t message,
+                     struct rs_str source_name, struct rs_reading reading, bool histories, uint32_t message,
                      const struct rs_view_order *order, struct rs_track_counts *ret);
 
 /* Whether a link is new to the parcel; from now on it is not. */

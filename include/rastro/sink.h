@@ -41,7 +41,9 @@ struct rs_sink_options {
     struct rs_key member;  /* random, of this process */
     const char *member_name;
     int worker;
+    bool alone; /* the process has no other */
     enum rs_raw_mode raw;
+    bool from_memory; /* else every batch takes the safe path */
     const struct rs_clock *clock;
     bool (*stopping)(void *self); /* asked while waiting; true ends the wait with RS_E_SERVER */
     void *stopping_self;

@@ -58,8 +58,9 @@ static const struct option {
                       "where a partition never read before starts: beginning, end, or an instant"},
     [RS_OPT_WORKERS] = {"workers", NUMBER, RS_GROUP_INGEST, "2", "N", "workers, each with two PostgreSQL sessions",
                         NULL, 1, 64},
-    [RS_OPT_BATCH_ROWS] = {"batch-rows", NUMBER, RS_GROUP_INGEST, "5000", "N", "events of a batch, repeats included",
-                           NULL, 1, 200000},
+    [RS_OPT_BATCH_ROWS] = {"batch-rows", NUMBER, RS_GROUP_INGEST, "10000", "N",
+                           "rows that a batch is likely to write: one a message, one for eight more events in it", NULL,
+                           1, 200000},
     [RS_OPT_BATCH_BYTES] = {"batch-bytes", BYTES, RS_GROUP_INGEST, "32m", "N", "memory of a batch", NULL, 1 << 20,
                             INT64_C(1) << 30},
     [RS_OPT_BATCH_AGE] = {"batch-age", DURATION, RS_GROUP_INGEST, "1s", "TIME",
@@ -68,8 +69,12 @@ static const struct option {
     [RS_OPT_QUEUE_BYTES] = {"queue-bytes", BYTES, RS_GROUP_INGEST, "256m", "N",
                             "memory for fetched messages of a worker", NULL, 1 << 20, INT64_C(2) << 30},
     [RS_OPT_TABLE_BYTES] = {"table-bytes", BYTES, RS_GROUP_INGEST, "1g", "N",
-                            "memory for what is known of parcels, about 200 bytes each", NULL, 1 << 20,
-                            INT64_C(1) << 40},
+                            "memory for what is known of parcels, about 200 bytes each; 0: nothing is known, and "
+                            "every batch takes the safe path",
+                            NULL, 0, INT64_C(1) << 40},
+    [RS_OPT_MEMO_BYTES] = {"memo-bytes", BYTES, RS_GROUP_INGEST, "64m", "N",
+                           "memory of a worker for checkpoints that messages repeat; 0: each is read anew", NULL, 0,
+                           INT64_C(64) << 30},
     [RS_OPT_RAW] = {"raw", CHOICE, RS_GROUP_INGEST, "new", "WORD",
                     "which raw bytes to keep: of no event, of new events, of every wording", "none new all"},
     [RS_OPT_FUTURE] = {"future-tolerance", DURATION, RS_GROUP_INGEST | RS_GROUP_EXPLAIN, "15m", "TIME",
@@ -520,7 +525,7 @@ void rs_options_print_reference(FILE *out)
 {
     fputs("# Options\n\n"
           "Made by `rastro config --reference`. Flag > `RASTRO_*` > `--config FILE` > `" SYSTEM_FILE "` > default.\n"
-          "In the environment `--batch-rows` is `RASTRO_BATCH_ROWS`; in a file it is `batch-rows = 5000`.\n\n"
+          "In the environment `--batch-rows` is `RASTRO_BATCH_ROWS`; in a file it is `batch-rows = 10000`.\n\n"
           "| option | type | default | bounds | what it does |\n|---|---|---|---|---|\n",
           out);
     for (int id = 0; id < RS_OPT__COUNT; id++) {

@@ -162,11 +162,19 @@ static void read_message(struct reader *r, const struct rs_kafka_message *km)
     if (km->offset >= slot->partition.read) add_message(r, slot, km);
 }
 
+/* Few of the events of a history are new, and a transaction of few rows is slow. */
+#define REPEATS_A_ROW 8
+
+static uint32_t likely_rows(const struct rs_batch *batch)
+{
+    uint32_t more = batch->events > batch->count ? batch->events - batch->count : 0;
+    return batch->count + more / REPEATS_A_ROW;
+}
+
 static bool is_full(const struct reader *r)
 {
     const struct rs_pipeline_options *o = &r->worker->pipeline->options;
-    return r->batch->events >= o->batch_rows || r->batch->count >= 4 * o->batch_rows ||
-           (int64_t)rs_arena_used(r->batch->arena) >= o->batch_bytes;
+    return likely_rows(r->batch) >= o->batch_rows || (int64_t)rs_arena_used(r->batch->arena) >= o->batch_bytes;
 }
 
 static int64_t age_left_us(const struct reader *r)
@@ -387,7 +395,9 @@ int rs_worker_open(struct rs_worker *w, struct rs_diag *diag)
         .member = p->member,
         .member_name = o->member_name,
         .worker = w->number,
+        .alone = o->workers == 1,
         .raw = o->raw,
+        .from_memory = o->table_bytes > 0,
         .clock = o->clock,
         .stopping = in_a_hurry,
         .stopping_self = p,
@@ -398,7 +408,8 @@ int rs_worker_open(struct rs_worker *w, struct rs_diag *diag)
     w->writer_box = rs_mailbox_new(4 * RS_KAFKA_EVENT_PARTITIONS_MAX);
     int err = rs_sink_open(&sink, &w->sink, diag);
     if (err) return err;
-    struct rs_decoder_options decoder = {.backend = RS_JSON_FAST, .future_us = o->future_us};
+    struct rs_decoder_options decoder = {
+        .backend = RS_JSON_FAST, .future_us = o->future_us, .memo_bytes = (size_t)o->memo_bytes};
     w->decoder = rs_decoder_new(&o->schema->catalog, o->schema->zones, &o->schema->profiles, &decoder);
     w->queue = rs_kafka_queue_new(p->kafka);
     for (int i = 0; i < RS_WORKER_BATCHES; i++) {

@@ -310,7 +310,7 @@ static bool note_look(struct rs_quick *q, struct rs_arena *arena, int32_t source
 }
 
 bool rs_quick_report(struct rs_quick *q, struct rs_arena *arena, const struct rs_report *report, int32_t source,
-                     struct rs_str source_name, struct rs_reading reading, uint32_t message,
+                     struct rs_str source_name, struct rs_reading reading, bool histories, uint32_t message,
                      const struct rs_view_order *order, struct rs_track_counts *ret)
 {
     if ((q->ref.record ? q->parcel.marks : q->before ? q->before->marks : 0) & RS_TABLE_MIXED) return false;
@@ -330,14 +330,14 @@ bool rs_quick_report(struct rs_quick *q, struct rs_arena *arena, const struct rs
     if (decides && (v.gone || (told && !there) || v.matched != view.current || (v.fresh && view.gone))) return false;
     if (!decides && applied && v.fresh) return false;
     bool facts_changed = report->facts.any && cmp >= 0 && !same_facts(q, &view, report, &facts_tag);
-    if (facts_changed && told && !there) return false;
+    if (facts_changed && histories && told && !there) return false;
 
     bool later = order->at_us != view.order.at_us || order->count != view.order.count ||
                  order->identity != view.order.identity;
     bool moved = decides && (later || v.fresh || facts_changed || view.changed);
     add_events(q, arena, report, source, source_name, reading, message, order->published_us, tag, said);
     bool looked = note_look(q, arena, source, report->looked_us, v.fresh, order->published_us);
-    if (facts_changed || moved || (there && v.fresh)) {
+    if (facts_changed || moved || (histories && there && v.fresh)) {
         view.current += v.fresh;
         if (moved) view.order = *order;
         if (facts_changed) {

@@ -1,5 +1,8 @@
 #include "rastro/raw.h"
 
+/* LZ4_attach_dictionary, public since 1.10: a dictionary that is indexed once
+ * instead of 16 KB of table cleared and filled for every event. */
+#define LZ4_STATIC_LINKING_ONLY
 #include <lz4.h>
 #include <stdlib.h>
 
@@ -9,9 +12,16 @@ enum { CODEC_PLAIN, CODEC_LZ4, CODEC_DICTIONARY };
 /* A byte of an LZ4 block stands for no more than this. */
 #define LZ4_RATIO_MAX 255
 
+#define DICTIONARIES_MAX 64
+
 struct rs_raw_coder {
     LZ4_stream_t *stream;
     struct rs_buf scratch;
+    struct {
+        const char *bytes;
+        LZ4_stream_t *indexed;
+    } dictionary[DICTIONARIES_MAX]; /* as they came; the last place is used anew */
+    uint32_t dictionaries;
 };
 
 struct rs_raw_coder *rs_raw_coder_new(void)
@@ -26,6 +36,7 @@ void rs_raw_coder_free(struct rs_raw_coder *coder)
 {
     if (!coder) return;
     LZ4_freeStream(coder->stream);
+    for (uint32_t i = 0; i < coder->dictionaries; i++) LZ4_freeStream(coder->dictionary[i].indexed);
     rs_buf_free(&coder->scratch);
     free(coder);
 }
@@ -58,6 +69,22 @@ static bool get_varint(struct rs_str *in, uint32_t *ret)
     return false;
 }
 
+static const LZ4_stream_t *indexed(struct rs_raw_coder *coder, const struct rs_raw_dictionary *dictionary)
+{
+    uint32_t i = 0;
+    while (i < coder->dictionaries && coder->dictionary[i].bytes != dictionary->bytes.p) i++;
+    if (i < coder->dictionaries) return coder->dictionary[i].indexed;
+    if (i == DICTIONARIES_MAX) i--;
+    if (i == coder->dictionaries) {
+        coder->dictionary[i].indexed = LZ4_createStream();
+        if (!coder->dictionary[i].indexed) rs_oom();
+        coder->dictionaries++;
+    }
+    coder->dictionary[i].bytes = dictionary->bytes.p;
+    LZ4_loadDict(coder->dictionary[i].indexed, dictionary->bytes.p, (int)dictionary->bytes.n);
+    return coder->dictionary[i].indexed;
+}
+
 void rs_raw_pack(struct rs_raw_coder *coder, const struct rs_raw_dictionary *dictionary, struct rs_str raw,
                  struct rs_buf *out)
 {
@@ -68,7 +95,7 @@ void rs_raw_pack(struct rs_raw_coder *coder, const struct rs_raw_dictionary *dic
         rs_buf_clear(&coder->scratch);
         rs_buf_reserve(&coder->scratch, (size_t)room);
         LZ4_resetStream_fast(coder->stream);
-        if (dictionary->number) LZ4_loadDict(coder->stream, dictionary->bytes.p, (int)dictionary->bytes.n);
+        if (dictionary->number) LZ4_attach_dictionary(coder->stream, indexed(coder, dictionary));
         packed = LZ4_compress_fast_continue(coder->stream, raw.p, coder->scratch.p, (int)raw.n, room, 1);
     }
     if (packed <= 0) {

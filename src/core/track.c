@@ -362,7 +362,8 @@ struct rs_track_counts rs_track_report(struct rs_parcel_state *s, struct rs_aren
         view->order = *order;
         view->changed = view->decided = true;
     }
-    /* Who decides from memory must learn that the source has more events. */
+    /* Who decides from memory must learn that a source that tells histories has
+     * more events. */
     if (counts.fresh && (rs_view_applied(view) || view->has_facts)) view->changed = view->decided = true;
     return counts;
 }

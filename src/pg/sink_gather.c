@@ -65,9 +65,21 @@ static void add_ref(struct rs_work *work, struct rs_work_ref *list, const struct
     list[work->ref_n++] = (struct rs_work_ref){key, s10, message, report, *slot - 1};
 }
 
+/* Another core wrote what is read next. */
+static void prefetch_ahead(const struct rs_work *work, uint32_t i)
+{
+    if (i + 12 < work->to) __builtin_prefetch(&rs_work_message(work, i + 12)->message.report);
+    if (i + 8 < work->to) __builtin_prefetch(rs_work_message(work, i + 8)->message.report);
+    if (i + 4 < work->to) {
+        const struct rs_report *report = rs_work_message(work, i + 4)->message.report;
+        if (report) __builtin_prefetch(report->parcel.number.p);
+    }
+}
+
 static void collect_refs(struct rs_work *work, struct rs_work_ref *list)
 {
     for (uint32_t i = work->from; i < work->to; i++) {
+        prefetch_ahead(work, i);
         const struct rs_message *m = &rs_work_message(work, i)->message;
         for (uint32_t r = 0; m->outcome == RS_OUTCOME_TRACKING && r < m->report_count; r++) {
             const struct rs_report *report = &m->report[r];

@@ -48,24 +48,34 @@ static bool take_before(struct rs_work_parcel *parcel, const struct rs_work_parc
     return true;
 }
 
+/* "In flight at worker w" chooses the path and is never a fact: two workers that
+ * copy one event wait for each other, and one of them in vain. */
+static bool is_busy_elsewhere(struct rs_sink *sink, struct rs_table_ref ref)
+{
+    unsigned own = (unsigned)sink->options.worker + 1;
+    unsigned who = sink->options.alone ? 0 : rs_table_busy(sink->table, ref, own);
+    return who && who != own;
+}
+
 /* Sets what is known of the parcel; its row's id is then known too. */
 static bool look_up(struct rs_work *work, struct rs_work_parcel *parcel, const struct rs_work *under_way,
-                    bool *ret_wait)
+                    enum rs_work_verdict *ret_verdict)
 {
     struct rs_table_thread *thread = work->sink->table;
     struct rs_quick *quick = &parcel->quick;
     uint32_t at = under_way ? rs_work_find(under_way, parcel->name) : UINT32_MAX;
     const struct rs_work_parcel *before = at == UINT32_MAX ? NULL : &under_way->parcel[at];
     if (before && !take_before(parcel, before)) {
-        *ret_wait = true;
+        *ret_verdict = RS_VERDICT_LATER;
         return false;
     }
     bool found = rs_table_find(thread, parcel->name, &parcel->base);
     if (before && before->quick.whole) return true;
     if (!found) {
-        *ret_wait |= before != NULL;
+        if (before) *ret_verdict = RS_VERDICT_LATER;
         return false;
     }
+    if (is_busy_elsewhere(work->sink, parcel->base)) *ret_verdict = RS_VERDICT_SAFE;
     quick->ref = parcel->base;
     rs_table_read(thread, quick->ref, &quick->parcel);
     if (before) return true;
@@ -88,7 +98,7 @@ static bool decide_refs(struct rs_work *work, struct rs_work_parcel *parcel)
         struct rs_view_order order = rs_work_order(work, ref->message, ref->report);
         struct rs_track_counts counts;
         if (!rs_quick_report(&parcel->quick, work->arena, ref->report, source, m->source, rs_work_reading(m),
-                             ref->message, &order, &counts)) {
+                             m->profile && rs_profile_tells_histories(m->profile), ref->message, &order, &counts)) {
             return false;
         }
         if (counts.facts_changed) rs_work_add_facts(work, at, ref);
@@ -127,19 +137,31 @@ bool rs_work_decide_quick(struct rs_work *work, struct rs_work_parcel *parcel)
     return false;
 }
 
-void rs_work_decide_quickly(struct rs_work *work, const struct rs_work *under_way, bool *ret_wait)
+enum rs_work_verdict rs_work_decide_quickly(struct rs_work *work, const struct rs_work *under_way)
 {
     struct rs_table_thread *thread = work->sink->table;
-    *ret_wait = false;
+    enum rs_work_verdict verdict = RS_VERDICT_PLAN;
     rs_table_pin(thread);
     for (uint32_t i = 0; i < work->parcel_n; i++) rs_table_prefetch_record(thread, work->parcel[i].name);
-    for (uint32_t i = 0; i < work->parcel_n && !*ret_wait; i++) {
+    for (uint32_t i = 0; i < work->parcel_n && verdict == RS_VERDICT_PLAN; i++) {
         struct rs_work_parcel *parcel = &work->parcel[i];
-        if (!look_up(work, parcel, under_way, ret_wait)) continue;
+        if (!look_up(work, parcel, under_way, &verdict) || verdict != RS_VERDICT_PLAN) continue;
         bool before = parcel->quick.before != NULL;
-        if (!rs_work_decide_quick(work, parcel)) *ret_wait |= before;
+        if (!rs_work_decide_quick(work, parcel) && before) verdict = RS_VERDICT_LATER;
     }
     rs_table_unpin(thread);
+    return verdict;
+}
+
+void rs_work_idle(struct rs_work *work)
+{
+    struct rs_sink *sink = work->sink;
+    if (sink->options.alone) return;
+    rs_table_pin(sink->table);
+    for (uint32_t i = 0; i < work->parcel_n; i++) {
+        rs_table_idle(sink->table, work->parcel[i].name, (unsigned)sink->options.worker + 1);
+    }
+    rs_table_unpin(sink->table);
 }
 
 /* ---- merging --------------------------------------------------------------------------------- */
@@ -173,8 +195,12 @@ static void merge(struct rs_work *work, struct rs_work_parcel *parcel)
     if (parcel->way == RS_WAY_ROWS && !parcel->quick.whole) rs_work_sum_up(work, parcel);
     rs_quick_facts(&parcel->quick, work->arena, &facts);
     facts.whole |= parcel->added;
-    if (!facts.whole && !facts.word_n && !facts.view_n && !facts.look_n) return;
     facts.key = parcel->name;
+    facts.worker = work->sink->options.alone ? 0 : (unsigned)work->sink->options.worker + 1;
+    if (!facts.whole && !facts.word_n && !facts.view_n && !facts.look_n) {
+        if (facts.worker) rs_table_idle(work->sink->table, parcel->name, facts.worker);
+        return;
+    }
     facts.id = parcel->id;
     facts.base = parcel->base;
     if (parcel->status >= 0) facts.status = (uint16_t)parcel->status;
@@ -187,6 +213,7 @@ void rs_work_merge(struct rs_work *work)
 {
     struct rs_sink *sink = work->sink;
     if (work->epoch > sink->epoch) rs_sink_adopt(sink, true, work->epoch);
+    if (!sink->options.from_memory) return;
     if (work->refused) {
         rs_work_forget(work);
         return;

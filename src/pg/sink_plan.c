@@ -143,54 +143,64 @@ static int decide_cold(struct rs_work *work, struct rs_diag *diag)
 
 /* ---- plans -------------------------------------------------------------------------------------- */
 
-static bool decide_all(struct rs_work *work, struct rs_diag *diag)
+static enum rs_work_verdict decide_all(struct rs_work *work, struct rs_diag *diag)
 {
     struct rs_sink *sink = work->sink;
-    bool wait;
     int err = rs_work_gather(work, diag);
-    if (err) return false;
-    rs_work_decide_quickly(work, sink->under_way, &wait);
-    if (wait) return false;
+    if (err) return RS_VERDICT_SAFE;
+    enum rs_work_verdict verdict = rs_work_decide_quickly(work, sink->under_way);
+    if (verdict != RS_VERDICT_PLAN) return verdict;
     err = decide_cold(work, diag);
     if (!err) err = rs_work_take_ids(work, diag);
-    if (err) return false;
+    if (err) return RS_VERDICT_SAFE;
     rs_work_list_fresh(work);
     for (uint32_t i = 0; i < work->parcel_n; i++) rs_work_weigh(work, &work->parcel[i]);
     rs_work_collect(work);
     rs_work_encode(work);
-    return true;
+    return RS_VERDICT_PLAN;
+}
+
+/* Whether there is anything to plan, and something to plan it by. */
+static bool can_plan(const struct rs_sink *sink, const struct rs_batch *batch)
+{
+    /* Other wordings are written for every repeat, which is the cost there. */
+    if (!sink->options.from_memory || sink->options.raw == RS_RAW_ALL) return false;
+    return !sink->safe_for && batch->count && rs_pg_alive(sink->asking);
 }
 
 void rs_sink_prepare(struct rs_sink *sink, struct rs_batch *batch)
 {
     struct rs_diag diag = {0};
     sink->next = NULL;
-    if (sink->safe_for || !batch->count || !rs_pg_alive(sink->asking)) return;
-    /* Other wordings are written for every repeat, which is the cost there. */
-    if (sink->options.raw == RS_RAW_ALL) return;
+    sink->verdict = RS_VERDICT_SAFE;
+    if (!can_plan(sink, batch)) return;
     /* Another worker emptied the table: our session must show its history anew. */
+    sink->verdict = RS_VERDICT_LATER;
     if (rs_table_generation(sink->options.memory->table) != sink->generation) return;
     struct rs_work *work = sink->under_way == &sink->plan[0] ? &sink->plan[1] : &sink->plan[0];
     rs_work_open(work, sink->asking, batch, 0, batch->count);
     work->planned = true;
-    if (decide_all(work, &diag)) sink->next = work;
-    else if (diag.text[0]) rs_warn_every(10, "%s; the batch takes the safe path", diag.text);
+    sink->verdict = decide_all(work, &diag);
+    if (sink->verdict == RS_VERDICT_PLAN) sink->next = work;
+    else rs_work_idle(work);
+    if (diag.text[0]) rs_warn_every(10, "%s; the batch takes the safe path", diag.text);
 }
 
-static bool still_fits(const struct rs_sink *sink, const struct rs_batch *batch)
+/* Prepared too early, or the batch has lost a partition since. */
+static bool is_outdated(const struct rs_sink *sink, const struct rs_batch *batch)
 {
     const struct rs_work *work = sink->next;
-    return work && work->batch == batch && work->to == batch->count;
+    return sink->verdict == RS_VERDICT_LATER || (work && (work->batch != batch || work->to != batch->count));
 }
 
 bool rs_sink_start(struct rs_sink *sink, struct rs_batch *batch)
 {
     struct rs_diag diag;
     if (rs_table_generation(sink->options.memory->table) != sink->generation) {
-        sink->next = NULL;
+        sink->verdict = RS_VERDICT_LATER;
         if (!rs_pg_alive(sink->pg) || rs_sink_settle_in(sink, &diag)) return false;
     }
-    if (!still_fits(sink, batch)) rs_sink_prepare(sink, batch);
+    if (is_outdated(sink, batch)) rs_sink_prepare(sink, batch);
     if (sink->safe_for) sink->safe_for--;
     if (!sink->next || !rs_pg_alive(sink->pg)) return false;
     sink->under_way = sink->next;
@@ -218,7 +228,12 @@ int rs_sink_plan_wait(struct rs_sink *sink, struct rs_diag *diag)
     }
     *diag = sink->runner->diag;
     rs_info("%s; the batch takes the safe path", diag->text);
-    sink->next = NULL;
+    if (sink->next) {
+        rs_work_idle(sink->next);
+        sink->next = NULL;
+        sink->verdict = RS_VERDICT_LATER;
+    }
+    rs_work_idle(work);
     if (work->committing) rs_work_forget(work);
     if (work->epoch > sink->epoch) rs_sink_adopt(sink, true, work->epoch);
     /* A guess may have been wrong: ask for a while. */

@@ -18,6 +18,13 @@ enum rs_work_way {
     RS_WAY_ROWS,  /* from its rows */
 };
 
+/* What becomes of a plan. */
+enum rs_work_verdict {
+    RS_VERDICT_PLAN,  /* written as it is planned */
+    RS_VERDICT_LATER, /* the batch under way must be durable first */
+    RS_VERDICT_SAFE,  /* the safe path */
+};
+
 /* A parcel of the batch. */
 struct rs_work_parcel {
     struct rs_parcel_key key;
@@ -168,6 +175,7 @@ struct rs_sink {
     struct rs_table_thread *table;
     struct rs_work plan[2];
     struct rs_work *under_way, *next; /* of `plan`, or NULL */
+    enum rs_work_verdict verdict;     /* on the batch that was prepared last */
     struct rs_runner *runner;
     uint32_t missed, found; /* parcels that memory did not have, and those that had a row; decaying */
     uint32_t distrust;      /* how many batches take the safe path for a failed plan; doubles */
@@ -224,9 +232,10 @@ int rs_sink_plan_wait(struct rs_sink *sink, struct rs_diag *diag);
 /* ---- sink_memory.c: between the table and a work */
 /* What the table has of the parcels before their rows are read. */
 void rs_work_note_bases(struct rs_work *work);
-/* Decides by the table what it can; *ret_wait when the batch under way must be
- * durable first. */
-void rs_work_decide_quickly(struct rs_work *work, const struct rs_work *under_way, bool *ret_wait);
+/* Decides by the table what it can. */
+enum rs_work_verdict rs_work_decide_quickly(struct rs_work *work, const struct rs_work *under_way);
+/* The plan came to nothing: what others were told of it is taken back. */
+void rs_work_idle(struct rs_work *work);
 /* One parcel that nothing is known of but what `quick` says; false: by its rows. */
 bool rs_work_decide_quick(struct rs_work *work, struct rs_work_parcel *parcel);
 /* A parcel that was decided by its rows, as the next plan and the table need it. */

@@ -90,6 +90,14 @@
  * needs memory empties the buckets that are through.  Hazard pointers were
  * rejected: a batch has thousands of records at hand.
  *
+ * How it is proven (tests/table): all schedules of small cases of this code by a
+ * deterministic scheduler; threads against a known truth, with freed memory
+ * poisoned; recorded histories searched for an order; the protocols written down
+ * again for loom (tests/table/model: index.rs is table_index.c, record.rs is
+ * table_merge.c and rs_table_find, epochs.rs is table_memory.c; order.rs has the
+ * order of each operation by the name of its function here).  Whoever changes an
+ * order or a step here changes it there.  mutate.py shows what each finds.
+ *
  * Rejected: a lock a shard (a member that is stopped with it stops all); letting
  * copied slots be frozen for good (nothing can leave then until all is copied, and
  * at the bound nothing can come); filling tombs again (two inserts of one key then need not meet);

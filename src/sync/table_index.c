@@ -8,7 +8,7 @@ struct rs_table_index *rs_table_index_new(struct rs_table *table, uint64_t slot_
 {
     slot_n = (slot_n + 7) & ~UINT64_C(7);
     uint64_t bytes = sizeof(struct rs_table_index) + slot_n * sizeof(rs_atomic_u64);
-    struct rs_table_index *index = rs_table_map(bytes, true);
+    struct rs_table_index *index = rs_table_map(bytes);
     if (!index) return NULL;
     index->slot_n = slot_n;
     index->bytes = bytes;

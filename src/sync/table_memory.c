@@ -36,16 +36,15 @@ enum {
 
 /* ---- regions ------------------------------------------------------------------------------- */
 
-void *rs_table_map(uint64_t bytes, bool huge)
+void *rs_table_map(uint64_t bytes)
 {
 #ifdef RS_TABLE_MAP
     void *p = RS_TABLE_MAP(bytes); /* a test's own */
-    (void)huge;
 #else
     void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED) return NULL;
-    /* Random looks at gigabytes would miss the TLB each time. */
-    if (huge && bytes >= (UINT64_C(64) << 20)) madvise(p, bytes, MADV_HUGEPAGE);
+        /* Huge pages were measured: no lookup was quicker for them, but single merges
+         * took 10 ms, where the kernel had to find one, in place of 0.5. */
 #endif
     RS_TABLE_UNPOISON(p, bytes);
     return p;
@@ -60,9 +59,9 @@ void rs_table_unmap(void *p, uint64_t bytes)
 #endif
 }
 
-static void *must_map(uint64_t bytes, bool huge)
+static void *must_map(uint64_t bytes)
 {
-    void *p = rs_table_map(bytes, huge);
+    void *p = rs_table_map(bytes);
     if (!p) abort(); /* as rs_calloc */
     return p;
 }
@@ -79,7 +78,7 @@ void rs_table_memory_new(struct rs_table *table)
     /* A stamp for each 2 KiB: evictions in flight then seldom meet. */
     uint64_t stamps = floor_power(table->memory_max / 2048 | 1);
     table->stamp_mask = stamps - 1;
-    table->stamp = must_map(stamps * sizeof *table->stamp, false);
+    table->stamp = must_map(stamps * sizeof *table->stamp);
     table->fixed = sizeof *table + table->threads_max * sizeof *table->thread + stamps * sizeof *table->stamp;
     /* So large at first that no batch is likely to make it grow twice: while a
      * batch is pinned, the array before the last one cannot be given back. */
@@ -95,10 +94,10 @@ void rs_table_memory_new(struct rs_table *table)
     if (table->record_max > UINT32_MAX - 1) table->record_max = UINT32_MAX - 1;
     if (table->unit_max > UINT32_MAX - 1) table->unit_max = UINT32_MAX - 1;
     table->reserve = table->record_max / 32 < 16384 ? table->record_max / 32 : 16384;
-    table->record = must_map(table->record_max * RS_W_WORDS * sizeof *table->record, true);
-    table->unit = must_map(table->unit_max * RS_TABLE_UNIT_BYTES, true);
-    table->deadline = must_map(table->record_max * sizeof *table->deadline, true);
-    table->age = must_map(table->record_max * sizeof *table->age, true);
+    table->record = must_map(table->record_max * RS_W_WORDS * sizeof *table->record);
+    table->unit = must_map(table->unit_max * RS_TABLE_UNIT_BYTES);
+    table->deadline = must_map(table->record_max * sizeof *table->deadline);
+    table->age = must_map(table->record_max * sizeof *table->age);
     rs_store_relaxed_u64(&table->record_top, 1); /* nobody else yet */
     rs_store_relaxed_u64(&table->unit_top, 1);
     rs_store_relaxed_u64(&table->epoch, RS_TABLE_BUCKETS);

@@ -237,7 +237,7 @@ void rs_table_index_work(struct rs_table_thread *thread);
 
 /* ---- table_memory.c ------------------------------------------------------------------------------ */
 
-void *rs_table_map(uint64_t bytes, bool huge);
+void *rs_table_map(uint64_t bytes);
 void rs_table_unmap(void *p, uint64_t bytes);
 void rs_table_memory_new(struct rs_table *table);
 void rs_table_memory_free(struct rs_table *table);

@@ -42,11 +42,13 @@ static const char *member_name(const struct rs_options *options, char name[160])
 
 /* ---- running ------------------------------------------------------------------------ */
 
-static struct rs_pipeline *running;
+static struct rs_pipeline *volatile running;
+static volatile sig_atomic_t asked; /* to end */
 
 static void on_signal(int number)
 {
     (void)number;
+    asked = 1;
     if (running) rs_pipeline_stop(running);
 }
 
@@ -86,12 +88,13 @@ static int run(const struct rs_pipeline_options *options, const char *metrics, s
 {
     struct rs_pipeline *pipeline;
     struct rs_httpd *httpd = NULL;
+    catch_signals();
     int err = rs_pipeline_open(options, &pipeline, diag);
     if (err) return err;
     if (*metrics) err = rs_httpd_open(metrics, print_metrics, pipeline, &httpd, diag);
     if (!err) {
         running = pipeline;
-        catch_signals();
+        if (asked) rs_pipeline_stop(pipeline); /* while it was opened */
         err = rs_pipeline_run(pipeline, diag);
         running = NULL;
         print_summary(rs_pipeline_counters(pipeline));
@@ -120,6 +123,7 @@ int rs_verb_ingest(const struct rs_options *options, struct rs_diag *diag)
         .batch_bytes = rs_opt_number(options, RS_OPT_BATCH_BYTES),
         .batch_age_us = rs_opt_number(options, RS_OPT_BATCH_AGE),
         .table_bytes = rs_opt_number(options, RS_OPT_TABLE_BYTES),
+        .memo_bytes = rs_opt_number(options, RS_OPT_MEMO_BYTES),
         .future_us = rs_opt_number(options, RS_OPT_FUTURE),
         .raw = raw_mode(options),
         .until_end = rs_opt_flag(options, RS_OPT_UNTIL_END),

@@ -63,10 +63,12 @@ class Connections(world.Case):
             while not stop.wait(self.random.uniform(0.3, 1.5)):
                 self.proxy.cut()
         thread = threading.Thread(target=cutter)
+        for name in ("a", "b"):
+            self.member(name, truth, *SMALL)
+        # A member that cannot connect when it starts says so and ends.
+        self.wait_applied(truth, 0.01)
         thread.start()
         try:
-            for name in ("a", "b"):
-                self.member(name, truth, *SMALL)
             self.wait_applied(truth, 0.7)
         finally:
             stop.set()

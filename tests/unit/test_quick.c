@@ -99,8 +99,8 @@ static bool report_all(struct rs_quick *q, const struct rs_letter_text *letter, 
         struct rs_track_counts counts;
         int32_t source = letter[i].source ? letter[i].source : 1;
         report->looked_us = order.published_us;
-        if (!rs_quick_report(q, rs_test_arena(), report, source, rs_test_say("source-%d", source), reading, 0, &order,
-                             &counts)) {
+        if (!rs_quick_report(q, rs_test_arena(), report, source, rs_test_say("source-%d", source), reading, true, 0,
+                             &order, &counts)) {
             return false;
         }
     }

@@ -494,6 +494,21 @@ Test(table, uses_nothing_again_while_somebody_may_look_at_it)
     rs_table_leave(other);
 }
 
+Test(table, takes_no_record_for_one_that_lay_there_before)
+{
+    merge_one(5, true, tag_of(1));
+    struct rs_table_facts whole = facts_of(5, true);
+    rs_table_forget(thread, key_of(5));
+    for (unsigned i = 0; i < 8; i++) {
+        rs_table_unpin(thread);
+        rs_table_pin(thread);
+    }
+    cr_expect(merge_one(5, true, tag_of(2)) == RS_TABLE_MADE);
+    cr_assert(found(5).record == whole.base.record, "the test wants the same place");
+    cr_expect(found(5).seq != whole.base.seq);
+    cr_expect(rs_table_merge(thread, &whole) == RS_TABLE_STALED);
+}
+
 Test(table, prefetches_whatever_is_asked)
 {
     merge_one(5, true, tag_of(1));
