@@ -11,6 +11,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAMS = os.path.join(BUILD, "bench")
 COMMANDS = {
     "ingest": [sys.executable, os.path.join(HERE, "ingest.py")],
+    "history": [sys.executable, os.path.join(HERE, "history.py")],
     "decode": [os.path.join(PROGRAMS, "bench_decode")],
     "layout": [sys.executable, os.path.join(HERE, "layout.py")],
     "table": [os.path.join(PROGRAMS, "bench_table")],
@@ -23,6 +24,8 @@ CLAIMS = [
     ("the same as a share of a bare COPY BINARY", "ingest", "{copy_ratio_1:.2f}"),
     ("new rows a second from Kafka, two connections", "ingest", "{rows_per_s_2:,}"),
     ("the same as a share of a bare COPY BINARY", "ingest", "{copy_ratio_2:.2f}"),
+    ("checkpoints a second from Kafka, ten of eleven repeats, two connections", "history", "{checkpoints_per_s:,}"),
+    ("new rows a second among them", "history", "{new_rows_per_s:,}"),
     ("messages decoded and normalised a second, one core", "decode", "{events_per_s_core:,}"),
     ("the same as a multiple of jansson", "decode", "{jansson_ratio:.1f}"),
     ("inserts into ranges of parcels as a share of months", "layout", "{ranges_to_months_insert_ratio:.2f}"),

@@ -149,7 +149,7 @@ void life_make(struct plan *plan, const struct options *options, enum lane lane,
     if (lane == LANE_CN_EU) plan->destination = members[dice_below(dice, 4)];
     if (lane == LANE_CN_EU_HANDED) plan->destination = members[dice_below(dice, 2)];
     struct stops stops = make_stops(plan, dice);
-    if (options->kind == KIND_ONE_EVENT) {
+    if (options->kind != KIND_MIXED) {
         /* At most 462 hours, or as long as there is room for: all twenty fit in. */
         int64_t room = plan->until - plan->start - 20 * 7 * MINUTE - 2 * HOUR, pace = room * 1000 / (462 * HOUR);
         walk(plan, twenty, 20, &stops, plan->start, pace > 1000 ? 1000 : pace < 1 ? 1 : (int)pace, dice);

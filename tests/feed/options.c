@@ -16,11 +16,12 @@ static const char usage[] =
     "  --messages N         as many shipments as make about N messages\n"
     "  --kind WORD          mixed (default), one-event, or history\n"
     "  --sources LIST       of shipments,rastro,17track,aftership,cainiao,correios,linketrack,usps\n"
+    "                       (default all; of history 17track,aftership,cainiao)\n"
     "  --days D             shipments start over D days (default 60)\n"
     "  --until INSTANT      nothing is published later (default 2026-11-23T08:00:00Z)\n"
     "  --topics LIST        of NAME:PARTITIONS: orders, aggregators', posts'; one or two share\n"
     "                       (default orders:1,scans:6,posts:6)\n"
-    "  --redeliver PERCENT  messages that come once more (default 15)\n"
+    "  --redeliver PERCENT  messages that come once more (default 15; of history 0)\n"
     "  --both PERCENT       numbers that two sources tell of, on two topics (default 40)\n"
     "  --late PERCENT       messages that arrive behind later ones (default 10)\n"
     "  --bad PERMILLE       messages that are no use (default 5)\n"
@@ -75,6 +76,7 @@ static void read_sources(struct options *o, const char *list)
     char *rest;
     copy_text(copy, sizeof copy, list);
     memset(o->source, 0, sizeof o->source);
+    o->sources_given = true;
     for (char *word = strtok_r(copy, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
         int i = 0;
         while (i < SOURCES && strcmp(source_words[i], word) != 0) i++;
@@ -166,7 +168,7 @@ static void set(struct options *o, int id, const char *value)
 
 void options_read(struct options *o, int argc, char **argv)
 {
-    *o = (struct options){.seed = 1, .days = 60, .redeliver = 15, .both = 40, .late = 10, .bad = 5, .create = true};
+    *o = (struct options){.seed = 1, .days = 60, .redeliver = -1, .both = 40, .late = 10, .bad = 5, .create = true};
     memset(o->source, 1, sizeof o->source);
     read_instant("2026-11-23T08:00:00Z", &o->until);
     read_topics(o, "orders:1,scans:6,posts:6");
@@ -178,6 +180,8 @@ void options_read(struct options *o, int argc, char **argv)
         exit(64);
     }
     if (!o->parcels && !o->messages) o->parcels = 200;
+    if (o->redeliver < 0) o->redeliver = o->kind == KIND_HISTORY ? 0 : 15;
+    if (o->kind == KIND_HISTORY && !o->sources_given) read_sources(o, "17track,aftership,cainiao");
 }
 
 int role_topic(const struct options *o, int role)

@@ -39,6 +39,7 @@ struct options {
     int redeliver, both, late; /* percent */
     int bad;                   /* permille */
     bool source[SOURCES];
+    bool sources_given;
     enum kind kind;
     const char *brokers, *out, *from, *truth;
     const char *property[PROPERTIES_MAX]; /* name=value */

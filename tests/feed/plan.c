@@ -13,7 +13,7 @@
 static int64_t start_of(const struct options *o, uint32_t shipment, uint32_t shipments)
 {
     int64_t span = o->days * (int64_t)DAY, room = 2 * HOUR;
-    if (o->kind == KIND_ONE_EVENT) room = span / 2 < 20 * DAY ? span / 2 : 20 * DAY;
+    if (o->kind != KIND_MIXED) room = span / 2 < 20 * DAY ? span / 2 : 20 * DAY;
     return o->until - span + (int64_t)((double)(span - room) * shipment / shipments);
 }
 
@@ -104,14 +104,21 @@ static unsigned allowed(const struct options *o)
     return sources;
 }
 
+/* Who may tell of a lane at all.  Where each parcel has but one source, and
+ * nothing is handed over, Cainiao follows what comes from China to its end. */
+static unsigned tellers_of(const struct options *o, int lane)
+{
+    unsigned sources = tellers[lane].scans[0] | tellers[lane].posts[0];
+    if (o->kind == KIND_HISTORY && lane <= LANE_CN_EU_HANDED) sources |= BIT(CAINIAO);
+    return sources & allowed(o);
+}
+
 static enum lane some_lane(const struct options *o, struct dice *dice)
 {
-    unsigned sources = allowed(o);
     int total = 0, lane = 0;
     int weight[LANES];
     for (int i = 0; i < LANES; i++) {
-        bool told = (tellers[i].scans[0] | tellers[i].posts[0]) & sources;
-        weight[i] = told || o->kind == KIND_ONE_EVENT ? tellers[i].weight : 0;
+        weight[i] = tellers_of(o, i) || o->kind == KIND_ONE_EVENT ? tellers[i].weight : 0;
         total += weight[i];
     }
     if (!total) return (enum lane)dice_below(dice, LANES);
@@ -202,6 +209,8 @@ static void tell(struct plan *plan, const struct options *o, enum lane lane, str
     if (o->kind == KIND_ONE_EVENT) {
         add_telling(plan, SOURCE_RASTRO, 0, ROLE_SCANS, "network");
         if (dice_percent(dice, o->both)) add_telling(plan, SOURCE_RASTRO, 0, ROLE_POSTS, "last-mile");
+    } else if (o->kind == KIND_HISTORY) {
+        add_telling(plan, pick(tellers_of(o, lane), dice), 0, ROLE_SCANS, NULL);
     } else {
         choose_tellers(plan, o, lane, dice);
     }
@@ -406,8 +415,9 @@ const struct plan *plan_make(struct plan_room *room, const struct options *o, ui
     enum lane lane = some_lane(o, &dice);
     life_make(plan, o, lane, &dice);
     set_numbers(plan, lane, &dice);
-    if (o->kind == KIND_ONE_EVENT) plan->numbers = 1;
+    if (o->kind != KIND_MIXED) plan->numbers = 1;
     make_order(plan, o, &dice);
+    plan->steady = o->kind == KIND_HISTORY;
     /* As from a producer that does not use the number as the key. */
     plan->stray = o->kind == KIND_MIXED && dice_percent(&dice, 3);
     tell(plan, o, lane, &dice);
@@ -467,7 +477,7 @@ void body_make(const struct plan *plan, const struct message *m, struct text *re
         return;
     }
     const struct telling *t = &plan->telling[m->index];
-    struct json json = json_of(ret, t->poll[m->poll].salt);
+    struct json json = json_of(ret, plan->steady ? mix(plan->seed, plan->shipment) : t->poll[m->poll].salt);
     const struct telling *other = plan->paired ? &plan->telling[1] : NULL;
     source_at(t->source)->write(plan, t, other, m->poll, &json);
 }

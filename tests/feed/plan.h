@@ -144,6 +144,7 @@ struct plan {
 
     bool paired; /* both numbers in one message */
     bool stray;  /* its messages go to any partition */
+    bool steady; /* one producer writes all its messages: white space and escapes do not change */
     uint8_t tellings;
     struct telling *telling;
 

@@ -136,8 +136,8 @@ static int make_moments(struct work *work, int64_t *ret)
         if (work->visible[i] > last) last = work->visible[i];
         if (each || dice_percent(dice, 62)) ret[n++] = work->visible[i] + dice_between(dice, MINUTE, 10 * MINUTE);
     }
+    if (t->lines) ret[n++] = last + dice_between(dice, 10 * MINUTE, 20 * MINUTE);
     if (t->lines && !each) {
-        ret[n++] = last + dice_between(dice, 10 * MINUTE, 20 * MINUTE);
         for (int i = (int)dice_below(dice, 3); i > 0; i--) {
             last += dice_between(dice, DAY, 5 * DAY);
             ret[n++] = last;

@@ -306,10 +306,40 @@ def kinds(binary, folder, seed):
     same(len(f.messages), 50 * 20, "one-event messages of 50 parcels")
     size = f.summary["bytes"] / f.summary["messages"]
     check(280 < size < 380, f"{size:.0f} bytes a message")
-    f = Feed(binary, os.path.join(folder, "history"), seed, "--kind", "history", "--parcels", "200", "--bad", "0")
-    check(not any(isinstance(m, dict) and "rastro" in m for _, m in f.parsed), "own format among histories")
     f = Feed(binary, os.path.join(folder, "few"), seed, "--sources", "usps,shipments", "--parcels", "200", "--bad", "0")
     same({e["source"] for e in f.events}, {"usps"}, "sources")
+
+
+def histories_repeat_ten_times(binary, folder, seed):
+    f = Feed(binary, os.path.join(folder, "history"), seed, "--kind", "history", "--parcels", "400", "--bad", "0",
+             "--topics", "scans:4")
+    counts_are_those_of_the_summary(f)
+    same({e["source"] for e in f.events}, {"17track", "aftership", "cainiao"}, "sources")
+    tellers = collections.defaultdict(set)
+    for e in f.events:
+        tellers[e["issuer"], e["number"]].add(e["source"])
+    check(all(len(sources) == 1 for sources in tellers.values()), "a parcel is told by two")
+    same(f.summary["copies"], 0, "copies")
+    ratio = f.summary["repeats"] / f.summary["new"]
+    check(9 < ratio < 11, f"{ratio:.1f} repeats to one new scan")
+    told = collections.Counter(m[4] for m in f.messages)
+    same(len(told), 400, "keys of 400 parcels")
+    check(max(told.values()) <= 21, f"{max(told.values())} messages of one parcel")
+    behind = collections.defaultdict(list)
+    for m in f.messages:
+        behind[m[0], m[1]].append(m[4])
+    in_a_row = sum(a == b for keys in behind.values() for a, b in zip(keys, keys[1:]))
+    check(in_a_row < len(f.messages) / 10, f"{in_a_row} messages follow one of their own parcel")
+    lists, seen, checkpoints, known = re.compile(rb'"checkpoints" ?: ?(\[.*?\{.*?\}\s*\])', re.S), set(), 0, 0
+    for m in f.messages:
+        for listed in lists.findall(m[5]):
+            for checkpoint in re.findall(rb"\{.*?\}", listed, re.S):
+                checkpoints += 1
+                known += (m[4], checkpoint) in seen
+                seen.add((m[4], checkpoint))
+    check(known > 0.75 * checkpoints > 0, f"{known} of {checkpoints} checkpoints came before with the same bytes")
+    again = feed(binary, "--kind", "history", "--parcels", "400", "--redeliver", "20")
+    check(again["copies"] > again["messages"] / 10, f"{again['copies']} copies where a fifth should be")
 
 
 def through_a_broker(binary, mock, folder, seed):
@@ -370,7 +400,8 @@ def main():
                 ("ranks follow the order", ranks_follow_the_order, f),
                 ("odd cases are there", odd_cases_are_there, f),
                 ("clocks that change", clocks_that_change, arguments.feed, folder, seed),
-                ("kinds", kinds, arguments.feed, folder, seed)):
+                ("kinds", kinds, arguments.feed, folder, seed),
+                ("histories repeat ten times", histories_repeat_ten_times, arguments.feed, folder, seed)):
             run(name, function, *values)
         if arguments.mock:
             run("through a broker", through_a_broker, arguments.feed, arguments.mock, folder, seed)
