@@ -27,7 +27,8 @@ class WholeWay(world.Case):
         self.judge(truth, repeated=True)
 
     def test_all_histories_at_once_on_one_partition(self):
-        truth = self.feed("--kind", "history", topics="scans:1", messages=3000)
+        truth = self.feed("--kind", "history", "--sources", "17track,aftership,cainiao,correios,linketrack,usps",
+                          topics="scans:1", messages=3000)
         self.drain(truth, "--batch-rows", "200")
         self.judge(truth)
 
