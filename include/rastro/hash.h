@@ -36,6 +36,10 @@ void rs_sha256(const void *p, size_t n, uint8_t ret[RS_SHA256_LEN]);
 /* First 16 bytes of SHA-256. */
 struct rs_key rs_key_of(const void *p, size_t n);
 
+/* The same of two texts at once, in little more time than the longer one's alone
+ * where the processor has SHA instructions. */
+void rs_keys_of(const void *const p[2], const size_t n[2], struct rs_key ret[2]);
+
 /* A sum for tables in memory that strangers fill: XXH3-128 under a secret that
  * each process draws for itself, so that nobody can choose what collides.  About
  * a twentieth of SHA-256's time.  Means nothing outside this process. */

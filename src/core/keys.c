@@ -142,27 +142,24 @@ static void put_place(struct rs_material *m, const struct rs_place *place)
     rs_material_folded(m, place->name);
 }
 
-struct rs_key rs_fp_of_scan(struct rs_str source, const struct rs_event *event, enum rs_identity identity)
+static void put_scan(struct rs_material *m, struct rs_str source, const struct rs_event *event,
+                     enum rs_identity identity)
 {
     bool code = event->code.n && (identity != RS_IDENTITY_TEXT || !event->text.n);
     bool text = event->text.n && (identity != RS_IDENTITY_CODE || !event->code.n);
-    struct rs_material m;
-    rs_material_open(&m, 'F');
-    put_str(&m, source);
-    rs_material_int(&m, event->instant_us);
-    rs_material_folded(&m, code ? event->code : RS_STR_NONE);
-    rs_material_folded(&m, text ? event->text : RS_STR_NONE);
-    put_place(&m, &event->place);
-    return rs_material_key(&m);
+    rs_material_open(m, 'F');
+    put_str(m, source);
+    rs_material_int(m, event->instant_us);
+    rs_material_folded(m, code ? event->code : RS_STR_NONE);
+    rs_material_folded(m, text ? event->text : RS_STR_NONE);
+    put_place(m, &event->place);
 }
 
-struct rs_key rs_fp_of_id(struct rs_str source, struct rs_str id)
+static void put_id(struct rs_material *m, struct rs_str source, struct rs_str id)
 {
-    struct rs_material m;
-    rs_material_open(&m, 'I');
-    put_str(&m, source);
-    put_str(&m, id);
-    return rs_material_key(&m);
+    rs_material_open(m, 'I');
+    put_str(m, source);
+    put_str(m, id);
 }
 
 struct rs_key rs_fp_of_reported(struct rs_str source, int64_t anchor_us, const struct rs_event *event)
@@ -175,22 +172,58 @@ struct rs_key rs_fp_of_reported(struct rs_str source, int64_t anchor_us, const s
     return rs_material_key(&m);
 }
 
+static void put_said(struct rs_material *m, struct rs_str source, const struct rs_event *event,
+                     const struct rs_str *context, uint32_t context_n)
+{
+    rs_material_open(m, 'S');
+    put_str(m, source);
+    put_str(m, event->code);
+    put_str(m, event->text);
+    put_str(m, event->time);
+    put_str(m, event->zone);
+    put_str(m, event->place.country);
+    put_str(m, event->place.region);
+    put_str(m, event->place.city);
+    put_str(m, event->place.name);
+    for (uint32_t i = 0; i < context_n; i++) put_str(m, context[i]);
+}
+
+struct rs_key rs_fp_of_scan(struct rs_str source, const struct rs_event *event, enum rs_identity identity)
+{
+    struct rs_material m;
+    put_scan(&m, source, event, identity);
+    return rs_material_key(&m);
+}
+
+struct rs_key rs_fp_of_id(struct rs_str source, struct rs_str id)
+{
+    struct rs_material m;
+    put_id(&m, source, id);
+    return rs_material_key(&m);
+}
+
 struct rs_key rs_said_of(struct rs_str source, const struct rs_event *event, const struct rs_str *context,
                          uint32_t context_n)
 {
     struct rs_material m;
-    rs_material_open(&m, 'S');
-    put_str(&m, source);
-    put_str(&m, event->code);
-    put_str(&m, event->text);
-    put_str(&m, event->time);
-    put_str(&m, event->zone);
-    put_str(&m, event->place.country);
-    put_str(&m, event->place.region);
-    put_str(&m, event->place.city);
-    put_str(&m, event->place.name);
-    for (uint32_t i = 0; i < context_n; i++) put_str(&m, context[i]);
+    put_said(&m, source, event, context, context_n);
     return rs_material_key(&m);
+}
+
+void rs_event_keys(struct rs_str source, struct rs_str id, enum rs_identity identity, const struct rs_str *context,
+                   uint32_t context_n, struct rs_event *event)
+{
+    struct rs_material m[2];
+    if (id.n) {
+        put_id(&m[0], source, id);
+    } else {
+        put_scan(&m[0], source, event, identity);
+    }
+    put_said(&m[1], source, event, context, context_n);
+    struct rs_key key[2];
+    rs_keys_of((const void *const[]){m[0].bytes, m[1].bytes}, (const size_t[]){m[0].n, m[1].n}, key);
+    event->fp = key[0];
+    event->said = key[1];
 }
 
 struct rs_key rs_facts_key(const struct rs_facts *facts)

@@ -113,8 +113,7 @@ static void set_keys(struct rs_decoder *d, const struct rs_match *block, struct 
     struct rs_str context[RS_CONTEXT_MAX];
     for (uint32_t i = 0; i < p->context_n; i++) context[i] = rs_word(d, block, &p->context[i], NULL);
     struct rs_str id = rs_word(d, block, &p->id, NULL);
-    event->fp = id.n ? rs_fp_of_id(d->source, id) : rs_fp_of_scan(d->source, event, p->identity_words);
-    event->said = rs_said_of(d->source, event, context, p->context_n);
+    rs_event_keys(d->source, id, p->identity_words, context, p->context_n, event);
     if (p->id.n) event->said_apart = true; /* without its id, too: the same words may come with one */
 }
 

@@ -29,6 +29,23 @@ Test(hash, makes_a_key_of_the_first_half)
     cr_expect_str_eq(rs_test_hex(rs_key_of("abc", 3)), "ba7816bf8f01cfea414140de5dae2223");
 }
 
+/* Of every length that ends elsewhere in a block, beside every other. */
+Test(hash, makes_two_keys_at_once_as_one_by_one)
+{
+    char text[400];
+    for (size_t i = 0; i < sizeof text; i++) text[i] = (char)(i * 131 + i / 7);
+    for (size_t a = 0; a <= 200; a++) {
+        for (size_t b = 0; b <= 200; b++) {
+            const void *const p[2] = {text + 1, text + 201 - b};
+            const size_t n[2] = {a, b};
+            struct rs_key key[2];
+            rs_keys_of(p, n, key);
+            bool same = rs_key_eq(key[0], rs_key_of(p[0], a)) && rs_key_eq(key[1], rs_key_of(p[1], b));
+            cr_assert(same, "%zu and %zu bytes", a, b);
+        }
+    }
+}
+
 Test(hash, orders_keys_as_postgresql_orders_uuid)
 {
     struct rs_key low = {{0}}, high = {{0}};
