@@ -131,18 +131,18 @@ bool rs_normalise(struct rs_decoder *d, uint32_t node, struct rs_event *event, s
         *ret_reason = rs_say(d, "event: expected an object, found %s", rs_json_type_name(d->json.node[node].type));
         return false;
     }
-    struct rs_match block;
-    rs_trie_match(&p->event, &d->json, node, &block);
-    if (block.repeated) {
-        *ret_reason = rs_say(d, "key \"%.*s\" is there twice", RS_FMT(d->json.node[block.repeated].key));
+    struct rs_match room;
+    const struct rs_match *block = rs_outline_match(d->outline, &p->event, &d->json, node, &room);
+    if (block->repeated) {
+        *ret_reason = rs_say(d, "key \"%.*s\" is there twice", RS_FMT(d->json.node[block->repeated].key));
         return false;
     }
 
     *event = (struct rs_event){.node = node, .raw = rs_json_raw(&d->json, node)};
     if (d->options.trace) event->trace = rs_arena_zero(d->arena, sizeof *event->trace);
     uint32_t code_node, text_node;
-    event->code = rs_word_kept(d, &block, &p->code, &event->marks, &code_node);
-    event->text = rs_word_kept(d, &block, &p->text_rule, &event->marks, &text_node);
+    event->code = rs_word_kept(d, block, &p->code, &event->marks, &code_node);
+    event->text = rs_word_kept(d, block, &p->text_rule, &event->marks, &text_node);
     if (event->trace) {
         event->trace->code = code_node;
         event->trace->text = text_node;
@@ -151,16 +151,16 @@ bool rs_normalise(struct rs_decoder *d, uint32_t node, struct rs_event *event, s
         *ret_reason = RS_LIT("event: neither code nor text");
         return false;
     }
-    if (!read_instant(d, &block, event, ret_reason)) return false;
-    rs_read_place(d, &block, &p->place, &event->marks, event->trace, &event->place);
-    event->sequence = read_sequence(rs_word(d, &block, &p->sequence, NULL));
-    event->kind = kind_of(d, &block, event->code);
-    map_status(d, &block, event);
+    if (!read_instant(d, block, event, ret_reason)) return false;
+    rs_read_place(d, block, &p->place, &event->marks, event->trace, &event->place);
+    event->sequence = read_sequence(rs_word(d, block, &p->sequence, NULL));
+    event->kind = kind_of(d, block, event->code);
+    map_status(d, block, event);
     if (event->code.n && rs_strmap_get(&p->synthetic, event->code) != RS_STRMAP_NONE) {
         event->marks |= RS_MARK_synthetic;
     }
     mark_future(d, event);
-    set_keys(d, &block, event);
+    set_keys(d, block, event);
     return true;
 }
 

@@ -270,7 +270,7 @@ static enum rs_time_outcome read_latest(const struct rs_decoder *d, const struct
                                         struct rs_event_trace *trace)
 {
     uint16_t slot = rule->at.alt[0].slot[0];
-    const struct rs_match *match = slot & RS_SLOT_ROOT ? &d->root : block;
+    const struct rs_match *match = slot & RS_SLOT_ROOT ? d->root : block;
     slot = (uint16_t)(slot & ~RS_SLOT_ROOT);
     if (!match->slot[slot]) return RS_TIME_MISSING;
     ret->us = RS_INSTANT_NONE;
