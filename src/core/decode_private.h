@@ -62,8 +62,17 @@ bool rs_recognise(struct rs_decoder *d, struct rs_str *ret_reason);
 
 /* ---- words.c ---- */
 
-/* A node's word, missing spellings unified to empty. */
-struct rs_str rs_node_word(const struct rs_decoder *d, uint32_t at);
+/* A node's word, missing spellings unified to empty.  Most are strings of no
+ * blank at an end, as long as no spelling of missing is. */
+struct rs_str rs_node_word_of_any(const struct rs_decoder *d, uint32_t at);
+static inline struct rs_str rs_node_word(const struct rs_decoder *d, uint32_t at)
+{
+    const struct rs_json_node *node = &d->json.node[at];
+    struct rs_str s = node->s;
+    bool simple = node->type == RS_JSON_STRING && s.n && (unsigned char)s.p[0] > ' ' &&
+                  (unsigned char)s.p[s.n - 1] > ' ' && !(d->profile->missing_lengths & rs_length_bit(s.n));
+    return simple ? s : rs_node_word_of_any(d, at);
+}
 
 /* The first word of a rule of several places. */
 struct rs_str rs_word_of_many(const struct rs_decoder *d, const struct rs_match *block, const struct rs_word_rule *rule,

@@ -87,6 +87,11 @@ static bool has_control(uint64_t eight)
     return (eight - UINT64_C(0x2020202020202020)) & ~eight & UINT64_C(0x8080808080808080);
 }
 
+static bool has_blank(uint64_t eight)
+{
+    return has_zero(no_blank(eight));
+}
+
 static bool is_folded_slowly(struct rs_str s)
 {
     for (uint32_t i = 0; i < s.n; i++) {
@@ -97,11 +102,16 @@ static bool is_folded_slowly(struct rs_str s)
 }
 
 /* Nothing to fold: no control characters, no two blanks beside each other, none
- * at an end.  Eight bytes at a time, the last of them overlapping; words from
- * elsewhere than a trimmed text may need the slow look. */
+ * at an end.  Eight bytes at a time, the last of them overlapping; short words
+ * have no blank at all, or get the slow look, as do those from elsewhere than a
+ * trimmed text. */
 static bool is_folded(struct rs_str s)
 {
-    if (s.n < 9) return is_folded_slowly(s);
+    if (s.n < 9) {
+        if (s.n < 4) return is_folded_slowly(s);
+        uint64_t word = rs_head_of(s.p, s.n);
+        return (!has_control(word) && !has_blank(word)) || is_folded_slowly(s);
+    }
     if (s.p[0] == ' ' || s.p[s.n - 1] == ' ') return false;
     for (uint32_t i = 0;;) {
         uint64_t eight = rs_get_64(s.p + i), shifted = rs_get_64(s.p + i + 1);

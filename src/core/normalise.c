@@ -138,8 +138,12 @@ bool rs_normalise(struct rs_decoder *d, uint32_t node, struct rs_event *event, s
         return false;
     }
 
-    *event = (struct rs_event){.node = node, .raw = rs_json_raw(&d->json, node)};
-    if (d->options.trace) event->trace = rs_arena_zero(d->arena, sizeof *event->trace);
+    /* Clearing it all first costs more than it looks; all else is set below. */
+    event->node = node;
+    event->raw = rs_json_raw(&d->json, node);
+    event->line = 0;
+    event->marks = 0;
+    event->trace = d->options.trace ? rs_arena_zero(d->arena, sizeof *event->trace) : NULL;
     uint32_t code_node, text_node;
     event->code = rs_word_kept(d, block, &p->code, &event->marks, &code_node);
     event->text = rs_word_kept(d, block, &p->text_rule, &event->marks, &text_node);

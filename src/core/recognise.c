@@ -111,6 +111,17 @@ void rs_recogniser_free(struct rs_recogniser *r)
     free(r);
 }
 
+/* Whether a candidate fits as far as no value counts. */
+static bool may_fit(const struct rs_recogniser *r, const struct candidate *candidate)
+{
+    const struct test *test = r->test + candidate->test;
+    for (uint32_t i = 0; i < candidate->test_n; i++) {
+        bool there = r->first.found[test[i].slot] != 0, wanted = test[i].is.p || !test[i].absent;
+        if (there != wanted) return false;
+    }
+    return true;
+}
+
 static void look_anew(struct rs_recogniser *r, const struct rs_json *json, uint64_t *room)
 {
     rs_trie_first(&r->trie, json, &r->first);
@@ -118,6 +129,10 @@ static void look_anew(struct rs_recogniser *r, const struct rs_json *json, uint6
     for (uint32_t i = 0; i < r->first.slot_n; i++) {
         const uint64_t *set = r->by_slot + (size_t)r->first.slot[i] * r->words;
         for (uint32_t k = 0; k < r->words; k++) room[k] |= set[k];
+    }
+    for (uint32_t i = 0; i < r->candidate_n; i++) {
+        uint64_t bit = UINT64_C(1) << (i % 64);
+        if (room[i / 64] & bit && !may_fit(r, &r->candidate[i])) room[i / 64] &= ~bit;
     }
     memcpy(room + r->words, r->first.found, r->trie.slots * sizeof *r->found);
 }

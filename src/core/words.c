@@ -42,7 +42,7 @@ static inline bool is_missing(const struct rs_profile *profile, struct rs_str wo
     return profile->missing_lengths & rs_length_bit(word.n) && is_listed(profile, word);
 }
 
-struct rs_str rs_node_word(const struct rs_decoder *d, uint32_t at)
+struct rs_str rs_node_word_of_any(const struct rs_decoder *d, uint32_t at)
 {
     const struct rs_json_node *node = &d->json.node[at];
     switch (node->type) {
