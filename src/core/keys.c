@@ -69,28 +69,15 @@ static bool is_space(char c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* A zero byte for each that is a blank, 0x20. */
-static uint64_t no_blank(uint64_t eight)
+/* The upper bit of each byte that is below `limit`, repeated in all eight; where
+ * one is, the byte above it may be marked, too. */
+static uint64_t below(uint64_t eight, uint64_t limit)
 {
-    return eight ^ UINT64_C(0x2020202020202020);
+    return (eight - limit) & ~eight & UINT64_C(0x8080808080808080);
 }
 
-/* Is any byte zero? */
-static bool has_zero(uint64_t eight)
-{
-    return (eight - UINT64_C(0x0101010101010101)) & ~eight & UINT64_C(0x8080808080808080);
-}
-
-/* Is any of them below 0x20? */
-static bool has_control(uint64_t eight)
-{
-    return (eight - UINT64_C(0x2020202020202020)) & ~eight & UINT64_C(0x8080808080808080);
-}
-
-static bool has_blank(uint64_t eight)
-{
-    return has_zero(no_blank(eight));
-}
+#define CONTROL UINT64_C(0x2020202020202020) /* what is below */
+#define BLANK UINT64_C(0x2121212121212121)   /* and blanks */
 
 static bool is_folded_slowly(struct rs_str s)
 {
@@ -102,23 +89,23 @@ static bool is_folded_slowly(struct rs_str s)
 }
 
 /* Nothing to fold: no control characters, no two blanks beside each other, none
- * at an end.  Eight bytes at a time, the last of them overlapping; short words
- * have no blank at all, or get the slow look, as do those from elsewhere than a
+ * at an end.  Eight bytes at a time, the last of them overlapping.  What looks odd
+ * gets the slow look: short words with a blank, and words from elsewhere than a
  * trimmed text. */
 static bool is_folded(struct rs_str s)
 {
-    if (s.n < 9) {
-        if (s.n < 4) return is_folded_slowly(s);
-        uint64_t word = rs_head_of(s.p, s.n);
-        return (!has_control(word) && !has_blank(word)) || is_folded_slowly(s);
-    }
-    if (s.p[0] == ' ' || s.p[s.n - 1] == ' ') return false;
+    if (s.n < 4) return is_folded_slowly(s);
+    if (s.n < 8) return !below(rs_head_of(s.p, s.n), BLANK) || is_folded_slowly(s);
+    uint64_t before = 0x80; /* a blank behind what was looked at; the start counts as one */
     for (uint32_t i = 0;;) {
-        uint64_t eight = rs_get_64(s.p + i), shifted = rs_get_64(s.p + i + 1);
-        if (has_control(eight) || has_control(shifted)) return is_folded_slowly(s);
-        if (has_zero(no_blank(eight) | no_blank(shifted))) return false;
-        if (i + 9 == s.n) return true;
-        i = i + 17 <= s.n ? i + 8 : s.n - 9;
+        uint64_t eight = rs_get_64(s.p + i), blanks = below(eight, BLANK);
+        if (blanks) {
+            if (blanks & (blanks << 8 | before) || below(eight, CONTROL)) return is_folded_slowly(s);
+        }
+        if (i + 8 == s.n) return !(blanks >> 56) || is_folded_slowly(s);
+        before = blanks >> 56;
+        if (i + 16 > s.n) before = 0; /* an overlap: its first byte was looked at with the one before it */
+        i = i + 16 <= s.n ? i + 8 : s.n - 8;
     }
 }
 

@@ -265,26 +265,27 @@ static inline bool read_plain_members(const struct walk *w, uint32_t *i, uint32_
     const char *text = w->text.p;
     const uint32_t *at = w->at + *i, *last = w->at + w->n - 1; /* there is one: what was opened */
     struct rs_json_node *node = w->node + *count;
+    uint32_t n = *count;
     bool behind_value = false;
     while (last - at >= 3) {
-        uint32_t key = at[0], colon = at[1], value = at[2], behind = at[3];
-        int odd = (text[key] ^ '"') | (text[colon - 1] ^ '"') | (text[colon] ^ ':') | (text[value] ^ '"') |
-                  (text[behind - 1] ^ '"') | (behind - value < 2) | (colon - key < 2);
-        if (odd) break;
-        node->s = (struct rs_str){text + value + 1, behind - value - 2};
-        node->key = (struct rs_str){text + key + 1, colon - key - 2};
-        node->at = value;
-        node->end = behind;
-        node->next = (uint32_t)(node - w->node) + 1;
+        const char *key = text + at[0], *colon = text + at[1], *value = text + at[2], *behind = text + at[3];
+        ptrdiff_t key_n = colon - key - 2, value_n = behind - value - 2;
+        int odd = (*key ^ '"') | (colon[-1] ^ '"') | (*colon ^ ':') | (*value ^ '"') | (behind[-1] ^ '"');
+        if (odd || (key_n | value_n) < 0) break;
+        node->s = (struct rs_str){value + 1, (uint32_t)value_n};
+        node->key = (struct rs_str){key + 1, (uint32_t)key_n};
+        node->at = at[2];
+        node->end = at[3];
+        node->next = ++n;
         node->type = RS_JSON_STRING;
         node++;
         at += 3;
-        behind_value = text[behind] != ',';
+        behind_value = *behind != ',';
         if (behind_value) break;
         at++;
     }
     *i = (uint32_t)(at - w->at);
-    *count = (uint32_t)(node - w->node);
+    *count = n;
     return behind_value;
 }
 
