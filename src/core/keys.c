@@ -64,6 +64,25 @@ void rs_material_str(struct rs_material *m, struct rs_str s)
     put_str(m, s);
 }
 
+/* All of a list, as put_str one by one: nearly always there is room for them
+ * together, and nothing is asked again. */
+static inline void put_fields(struct rs_material *m, const struct rs_str *const *field, uint32_t n)
+{
+    uint64_t total = m->n + (uint64_t)n * 4;
+    for (uint32_t i = 0; i < n; i++) total += field[i]->n;
+    if (total > sizeof m->bytes) {
+        for (uint32_t i = 0; i < n; i++) put_str(m, *field[i]);
+        return;
+    }
+    char *out = m->bytes + m->n;
+    for (uint32_t i = 0; i < n; i++) {
+        rs_put_32(out, big_endian ? field[i]->n : __builtin_bswap32(field[i]->n));
+        rs_copy_word(out + 4, field[i]->p, field[i]->n);
+        out += 4 + field[i]->n;
+    }
+    m->n = (uint32_t)total;
+}
+
 static bool is_space(char c)
 {
     return c == ' ' || (c >= '\t' && c <= '\r');
@@ -131,12 +150,21 @@ struct rs_key rs_material_key(const struct rs_material *m)
     return rs_key_of(m->bytes, m->n);
 }
 
+static inline void put_folded_fields(struct rs_material *m, const struct rs_str *const *field, uint32_t n)
+{
+    bool folded = true;
+    for (uint32_t i = 0; i < n; i++) folded = folded && is_folded(*field[i]);
+    if (folded) {
+        put_fields(m, field, n);
+        return;
+    }
+    for (uint32_t i = 0; i < n; i++) rs_material_folded(m, *field[i]);
+}
+
 static void put_place(struct rs_material *m, const struct rs_place *place)
 {
-    rs_material_folded(m, place->country);
-    rs_material_folded(m, place->region);
-    rs_material_folded(m, place->city);
-    rs_material_folded(m, place->name);
+    const struct rs_str *const fields[] = {&place->country, &place->region, &place->city, &place->name};
+    put_folded_fields(m, fields, 4);
 }
 
 static void put_scan(struct rs_material *m, struct rs_str source, const struct rs_event *event,
@@ -144,12 +172,20 @@ static void put_scan(struct rs_material *m, struct rs_str source, const struct r
 {
     bool code = event->code.n && (identity != RS_IDENTITY_TEXT || !event->text.n);
     bool text = event->text.n && (identity != RS_IDENTITY_CODE || !event->code.n);
+    static const struct rs_str none;
+    const struct rs_place *place = &event->place;
+    const struct rs_str *const fields[] = {
+        code ? &event->code : &none,
+        text ? &event->text : &none,
+        &place->country,
+        &place->region,
+        &place->city,
+        &place->name,
+    };
     rs_material_open(m, 'F');
     put_str(m, source);
     rs_material_int(m, event->instant_us);
-    rs_material_folded(m, code ? event->code : RS_STR_NONE);
-    rs_material_folded(m, text ? event->text : RS_STR_NONE);
-    put_place(m, &event->place);
+    put_folded_fields(m, fields, sizeof fields / sizeof *fields);
 }
 
 static void put_id(struct rs_material *m, struct rs_str source, struct rs_str id)
@@ -172,16 +208,13 @@ struct rs_key rs_fp_of_reported(struct rs_str source, int64_t anchor_us, const s
 static void put_said(struct rs_material *m, struct rs_str source, const struct rs_event *event,
                      const struct rs_str *context, uint32_t context_n)
 {
+    const struct rs_place *place = &event->place;
+    const struct rs_str *const fields[] = {
+        &source,         &event->code,   &event->text, &event->time, &event->zone,
+        &place->country, &place->region, &place->city, &place->name,
+    };
     rs_material_open(m, 'S');
-    put_str(m, source);
-    put_str(m, event->code);
-    put_str(m, event->text);
-    put_str(m, event->time);
-    put_str(m, event->zone);
-    put_str(m, event->place.country);
-    put_str(m, event->place.region);
-    put_str(m, event->place.city);
-    put_str(m, event->place.name);
+    put_fields(m, fields, sizeof fields / sizeof *fields);
     for (uint32_t i = 0; i < context_n; i++) put_str(m, context[i]);
 }
 

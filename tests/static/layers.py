@@ -52,6 +52,8 @@ LIBRARIES = {
     "cctz/": ["src/parse/zone_cctz.cc"],
     "openssl/": ["src/base/hash.c"],
     "xxhash.h": ["src/base/hash.c"],
+    "cpuid.h": ["src/base/sha256.c"],
+    "immintrin.h": ["src/base/sha256.c"],
     "liburing.h": ["src/file/"],
     "sodium.h": ["src/sync/table.c"],
     "sanitizer/": ["src/base/arena.c", "src/sync/table_memory.c"],
