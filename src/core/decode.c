@@ -14,6 +14,7 @@ struct rs_decoder *rs_decoder_new(const struct rs_catalog *catalog, struct rs_zo
     d->profiles = profiles;
     d->options = *options;
     d->parser = rs_json_parser_new(options->backend);
+    d->outlines = rs_outlines_new();
     d->recogniser = rs_recogniser_new(profiles);
     if (!options->trace && options->backend == RS_JSON_FAST) d->memo = rs_memo_new(options->memo_bytes);
     d->unmapped = rs_status_named(catalog, RS_LIT("unknown.unmapped"));
@@ -25,6 +26,7 @@ void rs_decoder_free(struct rs_decoder *d)
     if (!d) return;
     rs_json_parser_free(d->parser);
     rs_recogniser_free(d->recogniser);
+    rs_outlines_free(d->outlines);
     rs_memo_free(d->memo);
     free(d->nodes);
     free(d->rejects);
@@ -145,16 +147,16 @@ static struct rs_key memo_context(const struct rs_decoder *d)
     memcpy(part[n++].b, &d->profile, sizeof d->profile);
     part[n++] = rs_quick_key(d->source.p, d->source.n);
     for (uint64_t left = d->profile->event_roots; left; left &= left - 1) {
-        uint32_t slot = (uint32_t)__builtin_ctzll(left), at = d->root.slot[slot];
+        uint32_t slot = (uint32_t)__builtin_ctzll(left), at = d->root->slot[slot];
         struct rs_str raw = rs_json_raw(&d->json, at);
         memset(&part[n], 0, sizeof part[n]);
         if (at) part[n] = rs_quick_key(raw.p, raw.n);
         n++;
     }
-    for (uint32_t i = 0; d->profile->event_roots && i < d->root.more_n; i++) {
-        struct rs_str raw = rs_json_raw(&d->json, d->root.more[i].node);
+    for (uint32_t i = 0; d->profile->event_roots && i < d->root->more_n; i++) {
+        struct rs_str raw = rs_json_raw(&d->json, d->root->more[i].node);
         part[n] = rs_quick_key(raw.p, raw.n);
-        part[n++].b[0] ^= (uint8_t)d->root.more[i].slot;
+        part[n++].b[0] ^= (uint8_t)d->root->more[i].slot;
     }
     return rs_quick_key(part, n * sizeof *part);
 }
@@ -345,9 +347,9 @@ static bool read_link(void *self, uint32_t node)
 {
     struct link_scan *scan = self;
     struct rs_decoder *d = scan->d;
-    struct rs_match block;
-    rs_trie_match(&scan->rule->trie, &d->json, node, &block);
-    struct rs_str word = rs_word(d, &block, &scan->rule->number, NULL);
+    struct rs_match room;
+    const struct rs_match *block = rs_outline_match(d->outline, &scan->rule->trie, &d->json, node, &room);
+    struct rs_str word = rs_word(d, block, &scan->rule->number, NULL);
     if (!word.n) return true;
     struct rs_link link = {.kind = scan->rule->kind, .number = rs_clean_number(d, word)};
     /* A source that repeats the parcel's own number links nothing. */
@@ -356,13 +358,13 @@ static bool read_link(void *self, uint32_t node)
         if (rs_str_eq(scan->found[i].number, link.number)) return true;
     }
     if (rs_s10_check(d->catalog, link.number) != RS_S10_OK &&
-        (scan->rule->carrier.is.n || rs_word(d, &block, &scan->rule->carrier.at, NULL).n)) {
+        (scan->rule->carrier.is.n || rs_word(d, block, &scan->rule->carrier.at, NULL).n)) {
         uint32_t where;
-        link.issuer = issuer_of(d, &block, &scan->rule->carrier, &link.carrier, &where);
+        link.issuer = issuer_of(d, block, &scan->rule->carrier, &link.carrier, &where);
     } else if (scan->rule->carrier.is.n) {
         link.carrier = rs_carrier_named(d->catalog, scan->rule->carrier.is);
     } else {
-        struct rs_str alias = rs_word(d, &block, &scan->rule->carrier.at, NULL);
+        struct rs_str alias = rs_word(d, block, &scan->rule->carrier.at, NULL);
         link.carrier = alias.n ? rs_carrier_of(d->catalog, d->profile->source, alias) : NULL;
     }
     scan->found[scan->n++] = link;
@@ -409,18 +411,18 @@ static void set_order(struct rs_decoder *d, const struct rs_match *block, struct
 
 static void read_report(struct rs_decoder *d, struct rs_report *report)
 {
-    struct rs_match block;
-    rs_trie_match(&d->profile->parcel, &d->json, report->node, &block);
+    struct rs_match room;
+    const struct rs_match *block = rs_outline_match(d->outline, &d->profile->parcel, &d->json, report->node, &room);
     if (d->options.trace) report->trace = rs_arena_zero(d->arena, sizeof *report->trace);
     report->snapshot = d->shape->full;
     d->rejects_n = 0;
-    if (block.repeated) {
-        reject(d, report->node, rs_say(d, "key \"%.*s\" is there twice", RS_FMT(d->json.node[block.repeated].key)));
-    } else if (read_parcel_key(d, &block, report)) {
+    if (block->repeated) {
+        reject(d, report->node, rs_say(d, "key \"%.*s\" is there twice", RS_FMT(d->json.node[block->repeated].key)));
+    } else if (read_parcel_key(d, block, report)) {
         read_events(d, report);
-        set_order(d, &block, report);
-        add_reported(d, &block, report);
-        read_facts(d, &block, report);
+        set_order(d, block, report);
+        add_reported(d, block, report);
+        read_facts(d, block, report);
         read_links(d, report);
     }
     report->reject = keep(d, d->rejects, d->rejects_n, sizeof *d->rejects);
@@ -442,7 +444,7 @@ static bool name_source(struct rs_decoder *d, struct rs_message *message)
 {
     d->source = d->profile->source;
     if (d->profile->feed.n) {
-        struct rs_str feed = rs_word(d, &d->root, &d->profile->feed, NULL);
+        struct rs_str feed = rs_word(d, d->root, &d->profile->feed, NULL);
         if (feed.n && !rs_source_name_ok(feed)) {
             quarantine(message, rs_say(d, "feed: '%.*s' is not of a-z, 0-9 and -", RS_FMT(rs_str_cut(feed, 60))));
             return false;
@@ -492,7 +494,7 @@ static void read_tracking(struct rs_decoder *d, struct rs_message *message)
         message->reason = d->shape->ignore;
         return;
     }
-    rs_trie_match(&d->profile->root, &d->json, 0, &d->root);
+    d->root = rs_outline_match(d->outline, &d->profile->root, &d->json, 0, &d->root_room);
     if (!name_source(d, message)) return;
     message->outcome = RS_OUTCOME_TRACKING;
     read_reports(d, message);
@@ -525,5 +527,7 @@ void rs_decode(struct rs_decoder *d, const struct rs_record *record, struct rs_a
         quarantine(ret, rs_arena_str(arena, rs_str_of(diag.text)));
         return;
     }
-    if (!rs_read_shipment(d, ret)) read_tracking(d, ret);
+    if (rs_read_shipment(d, ret)) return;
+    d->outline = rs_outline_of(d->outlines, &d->json);
+    read_tracking(d, ret);
 }

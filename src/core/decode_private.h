@@ -3,6 +3,7 @@
 #define RASTRO_CORE_DECODE_PRIVATE_H
 
 #include "memo.h"
+#include "outline.h"
 #include "profile_private.h"
 #include "rastro/decode.h"
 
@@ -15,6 +16,7 @@ struct rs_decoder {
     struct rs_recogniser *recogniser;
     const struct rs_status *unmapped; /* "unknown.unmapped" */
 
+    struct rs_outlines *outlines;
     struct rs_memo *memo; /* NULL: none */
     uint64_t memo_asked, memo_known;
 
@@ -25,7 +27,9 @@ struct rs_decoder {
     const struct rs_profile *profile;
     const struct rs_shape *shape;
     struct rs_str source;
-    struct rs_match root;
+    struct rs_outline *outline; /* NULL: none is remembered */
+    const struct rs_match *root;
+    struct rs_match root_room;
     struct rs_key context; /* of the memo, while context_is_set */
     bool context_is_set;
 
@@ -58,8 +62,17 @@ bool rs_recognise(struct rs_decoder *d, struct rs_str *ret_reason);
 
 /* ---- words.c ---- */
 
-/* A node's word, missing spellings unified to empty. */
-struct rs_str rs_node_word(const struct rs_decoder *d, uint32_t at);
+/* A node's word, missing spellings unified to empty.  Most are strings of no
+ * blank at an end, as long as no spelling of missing is. */
+struct rs_str rs_node_word_of_any(const struct rs_decoder *d, uint32_t at);
+static inline struct rs_str rs_node_word(const struct rs_decoder *d, uint32_t at)
+{
+    const struct rs_json_node *node = &d->json.node[at];
+    struct rs_str s = node->s;
+    bool simple = node->type == RS_JSON_STRING && s.n && (unsigned char)s.p[0] > ' ' &&
+                  (unsigned char)s.p[s.n - 1] > ' ' && !(d->profile->missing_lengths & rs_length_bit(s.n));
+    return simple ? s : rs_node_word_of_any(d, at);
+}
 
 /* The first word of a rule of several places. */
 struct rs_str rs_word_of_many(const struct rs_decoder *d, const struct rs_match *block, const struct rs_word_rule *rule,
@@ -68,7 +81,7 @@ struct rs_str rs_word_of_many(const struct rs_decoder *d, const struct rs_match 
 /* The node of a slot, or 0. */
 static inline uint32_t rs_slot_node(const struct rs_decoder *d, const struct rs_match *block, uint16_t slot)
 {
-    return (slot & RS_SLOT_ROOT ? &d->root : block)->slot[slot & ~RS_SLOT_ROOT];
+    return (slot & RS_SLOT_ROOT ? d->root : block)->slot[slot & ~RS_SLOT_ROOT];
 }
 
 /* The rule's word in the block.  Most rules of most profiles are empty or plain,

@@ -64,28 +64,39 @@ void rs_material_str(struct rs_material *m, struct rs_str s)
     put_str(m, s);
 }
 
+/* All of a list, as put_str one by one: nearly always there is room for them
+ * together, and nothing is asked again. */
+static inline void put_fields(struct rs_material *m, const struct rs_str *const *field, uint32_t n)
+{
+    uint64_t total = m->n + (uint64_t)n * 4;
+    for (uint32_t i = 0; i < n; i++) total += field[i]->n;
+    if (total > sizeof m->bytes) {
+        for (uint32_t i = 0; i < n; i++) put_str(m, *field[i]);
+        return;
+    }
+    char *out = m->bytes + m->n;
+    for (uint32_t i = 0; i < n; i++) {
+        rs_put_32(out, big_endian ? field[i]->n : __builtin_bswap32(field[i]->n));
+        rs_copy_word(out + 4, field[i]->p, field[i]->n);
+        out += 4 + field[i]->n;
+    }
+    m->n = (uint32_t)total;
+}
+
 static bool is_space(char c)
 {
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* A zero byte for each that is a blank, 0x20. */
-static uint64_t no_blank(uint64_t eight)
+/* The upper bit of each byte that is below `limit`, repeated in all eight; where
+ * one is, the byte above it may be marked, too. */
+static uint64_t below(uint64_t eight, uint64_t limit)
 {
-    return eight ^ UINT64_C(0x2020202020202020);
+    return (eight - limit) & ~eight & UINT64_C(0x8080808080808080);
 }
 
-/* Is any byte zero? */
-static bool has_zero(uint64_t eight)
-{
-    return (eight - UINT64_C(0x0101010101010101)) & ~eight & UINT64_C(0x8080808080808080);
-}
-
-/* Is any of them below 0x20? */
-static bool has_control(uint64_t eight)
-{
-    return (eight - UINT64_C(0x2020202020202020)) & ~eight & UINT64_C(0x8080808080808080);
-}
+#define CONTROL UINT64_C(0x2020202020202020) /* what is below */
+#define BLANK UINT64_C(0x2121212121212121)   /* and blanks */
 
 static bool is_folded_slowly(struct rs_str s)
 {
@@ -97,18 +108,23 @@ static bool is_folded_slowly(struct rs_str s)
 }
 
 /* Nothing to fold: no control characters, no two blanks beside each other, none
- * at an end.  Eight bytes at a time, the last of them overlapping; words from
- * elsewhere than a trimmed text may need the slow look. */
+ * at an end.  Eight bytes at a time, the last of them overlapping.  What looks odd
+ * gets the slow look: short words with a blank, and words from elsewhere than a
+ * trimmed text. */
 static bool is_folded(struct rs_str s)
 {
-    if (s.n < 9) return is_folded_slowly(s);
-    if (s.p[0] == ' ' || s.p[s.n - 1] == ' ') return false;
+    if (s.n < 4) return is_folded_slowly(s);
+    if (s.n < 8) return !below(rs_head_of(s.p, s.n), BLANK) || is_folded_slowly(s);
+    uint64_t before = 0x80; /* a blank behind what was looked at; the start counts as one */
     for (uint32_t i = 0;;) {
-        uint64_t eight = rs_get_64(s.p + i), shifted = rs_get_64(s.p + i + 1);
-        if (has_control(eight) || has_control(shifted)) return is_folded_slowly(s);
-        if (has_zero(no_blank(eight) | no_blank(shifted))) return false;
-        if (i + 9 == s.n) return true;
-        i = i + 17 <= s.n ? i + 8 : s.n - 9;
+        uint64_t eight = rs_get_64(s.p + i), blanks = below(eight, BLANK);
+        if (blanks) {
+            if (blanks & (blanks << 8 | before) || below(eight, CONTROL)) return is_folded_slowly(s);
+        }
+        if (i + 8 == s.n) return !(blanks >> 56) || is_folded_slowly(s);
+        before = blanks >> 56;
+        if (i + 16 > s.n) before = 0; /* an overlap: its first byte was looked at with the one before it */
+        i = i + 16 <= s.n ? i + 8 : s.n - 8;
     }
 }
 
@@ -134,35 +150,49 @@ struct rs_key rs_material_key(const struct rs_material *m)
     return rs_key_of(m->bytes, m->n);
 }
 
-static void put_place(struct rs_material *m, const struct rs_place *place)
+static inline void put_folded_fields(struct rs_material *m, const struct rs_str *const *field, uint32_t n)
 {
-    rs_material_folded(m, place->country);
-    rs_material_folded(m, place->region);
-    rs_material_folded(m, place->city);
-    rs_material_folded(m, place->name);
+    bool folded = true;
+    for (uint32_t i = 0; i < n; i++) folded = folded && is_folded(*field[i]);
+    if (folded) {
+        put_fields(m, field, n);
+        return;
+    }
+    for (uint32_t i = 0; i < n; i++) rs_material_folded(m, *field[i]);
 }
 
-struct rs_key rs_fp_of_scan(struct rs_str source, const struct rs_event *event, enum rs_identity identity)
+static void put_place(struct rs_material *m, const struct rs_place *place)
+{
+    const struct rs_str *const fields[] = {&place->country, &place->region, &place->city, &place->name};
+    put_folded_fields(m, fields, 4);
+}
+
+static void put_scan(struct rs_material *m, struct rs_str source, const struct rs_event *event,
+                     enum rs_identity identity)
 {
     bool code = event->code.n && (identity != RS_IDENTITY_TEXT || !event->text.n);
     bool text = event->text.n && (identity != RS_IDENTITY_CODE || !event->code.n);
-    struct rs_material m;
-    rs_material_open(&m, 'F');
-    put_str(&m, source);
-    rs_material_int(&m, event->instant_us);
-    rs_material_folded(&m, code ? event->code : RS_STR_NONE);
-    rs_material_folded(&m, text ? event->text : RS_STR_NONE);
-    put_place(&m, &event->place);
-    return rs_material_key(&m);
+    static const struct rs_str none;
+    const struct rs_place *place = &event->place;
+    const struct rs_str *const fields[] = {
+        code ? &event->code : &none,
+        text ? &event->text : &none,
+        &place->country,
+        &place->region,
+        &place->city,
+        &place->name,
+    };
+    rs_material_open(m, 'F');
+    put_str(m, source);
+    rs_material_int(m, event->instant_us);
+    put_folded_fields(m, fields, sizeof fields / sizeof *fields);
 }
 
-struct rs_key rs_fp_of_id(struct rs_str source, struct rs_str id)
+static void put_id(struct rs_material *m, struct rs_str source, struct rs_str id)
 {
-    struct rs_material m;
-    rs_material_open(&m, 'I');
-    put_str(&m, source);
-    put_str(&m, id);
-    return rs_material_key(&m);
+    rs_material_open(m, 'I');
+    put_str(m, source);
+    put_str(m, id);
 }
 
 struct rs_key rs_fp_of_reported(struct rs_str source, int64_t anchor_us, const struct rs_event *event)
@@ -175,22 +205,50 @@ struct rs_key rs_fp_of_reported(struct rs_str source, int64_t anchor_us, const s
     return rs_material_key(&m);
 }
 
+static void put_said(struct rs_material *m, struct rs_str source, const struct rs_event *event,
+                     const struct rs_str *context, uint32_t context_n)
+{
+    const struct rs_place *place = &event->place;
+    const struct rs_str *const fields[] = {
+        &source,         &event->code,   &event->text, &event->time, &event->zone,
+        &place->country, &place->region, &place->city, &place->name,
+    };
+    rs_material_open(m, 'S');
+    put_fields(m, fields, sizeof fields / sizeof *fields);
+    for (uint32_t i = 0; i < context_n; i++) put_str(m, context[i]);
+}
+
+struct rs_key rs_fp_of_scan(struct rs_str source, const struct rs_event *event, enum rs_identity identity)
+{
+    struct rs_material m;
+    put_scan(&m, source, event, identity);
+    return rs_material_key(&m);
+}
+
+struct rs_key rs_fp_of_id(struct rs_str source, struct rs_str id)
+{
+    struct rs_material m;
+    put_id(&m, source, id);
+    return rs_material_key(&m);
+}
+
 struct rs_key rs_said_of(struct rs_str source, const struct rs_event *event, const struct rs_str *context,
                          uint32_t context_n)
 {
     struct rs_material m;
-    rs_material_open(&m, 'S');
-    put_str(&m, source);
-    put_str(&m, event->code);
-    put_str(&m, event->text);
-    put_str(&m, event->time);
-    put_str(&m, event->zone);
-    put_str(&m, event->place.country);
-    put_str(&m, event->place.region);
-    put_str(&m, event->place.city);
-    put_str(&m, event->place.name);
-    for (uint32_t i = 0; i < context_n; i++) put_str(&m, context[i]);
+    put_said(&m, source, event, context, context_n);
     return rs_material_key(&m);
+}
+
+void rs_event_keys(struct rs_str source, struct rs_str id, enum rs_identity identity, const struct rs_str *context,
+                   uint32_t context_n, struct rs_event *event)
+{
+    struct rs_material m;
+    if (id.n) put_id(&m, source, id);
+    else put_scan(&m, source, event, identity);
+    event->fp = rs_material_key(&m);
+    put_said(&m, source, event, context, context_n);
+    event->said = rs_material_key(&m);
 }
 
 struct rs_key rs_facts_key(const struct rs_facts *facts)

@@ -37,6 +37,10 @@ struct rs_key rs_fp_of_reported(struct rs_str source, int64_t anchor_us, const s
 struct rs_key rs_said_of(struct rs_str source, const struct rs_event *event, const struct rs_str *context,
                          uint32_t context_n);
 
+/* Both of an event, at once: its fp by `id` where there is one. */
+void rs_event_keys(struct rs_str source, struct rs_str id, enum rs_identity identity, const struct rs_str *context,
+                   uint32_t context_n, struct rs_event *event);
+
 struct rs_key rs_facts_key(const struct rs_facts *facts);
 
 #endif

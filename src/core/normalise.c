@@ -113,8 +113,7 @@ static void set_keys(struct rs_decoder *d, const struct rs_match *block, struct 
     struct rs_str context[RS_CONTEXT_MAX];
     for (uint32_t i = 0; i < p->context_n; i++) context[i] = rs_word(d, block, &p->context[i], NULL);
     struct rs_str id = rs_word(d, block, &p->id, NULL);
-    event->fp = id.n ? rs_fp_of_id(d->source, id) : rs_fp_of_scan(d->source, event, p->identity_words);
-    event->said = rs_said_of(d->source, event, context, p->context_n);
+    rs_event_keys(d->source, id, p->identity_words, context, p->context_n, event);
     if (p->id.n) event->said_apart = true; /* without its id, too: the same words may come with one */
 }
 
@@ -132,18 +131,22 @@ bool rs_normalise(struct rs_decoder *d, uint32_t node, struct rs_event *event, s
         *ret_reason = rs_say(d, "event: expected an object, found %s", rs_json_type_name(d->json.node[node].type));
         return false;
     }
-    struct rs_match block;
-    rs_trie_match(&p->event, &d->json, node, &block);
-    if (block.repeated) {
-        *ret_reason = rs_say(d, "key \"%.*s\" is there twice", RS_FMT(d->json.node[block.repeated].key));
+    struct rs_match room;
+    const struct rs_match *block = rs_outline_match(d->outline, &p->event, &d->json, node, &room);
+    if (block->repeated) {
+        *ret_reason = rs_say(d, "key \"%.*s\" is there twice", RS_FMT(d->json.node[block->repeated].key));
         return false;
     }
 
-    *event = (struct rs_event){.node = node, .raw = rs_json_raw(&d->json, node)};
-    if (d->options.trace) event->trace = rs_arena_zero(d->arena, sizeof *event->trace);
+    /* Clearing it all first costs more than it looks; all else is set below. */
+    event->node = node;
+    event->raw = rs_json_raw(&d->json, node);
+    event->line = 0;
+    event->marks = 0;
+    event->trace = d->options.trace ? rs_arena_zero(d->arena, sizeof *event->trace) : NULL;
     uint32_t code_node, text_node;
-    event->code = rs_word_kept(d, &block, &p->code, &event->marks, &code_node);
-    event->text = rs_word_kept(d, &block, &p->text_rule, &event->marks, &text_node);
+    event->code = rs_word_kept(d, block, &p->code, &event->marks, &code_node);
+    event->text = rs_word_kept(d, block, &p->text_rule, &event->marks, &text_node);
     if (event->trace) {
         event->trace->code = code_node;
         event->trace->text = text_node;
@@ -152,16 +155,16 @@ bool rs_normalise(struct rs_decoder *d, uint32_t node, struct rs_event *event, s
         *ret_reason = RS_LIT("event: neither code nor text");
         return false;
     }
-    if (!read_instant(d, &block, event, ret_reason)) return false;
-    rs_read_place(d, &block, &p->place, &event->marks, event->trace, &event->place);
-    event->sequence = read_sequence(rs_word(d, &block, &p->sequence, NULL));
-    event->kind = kind_of(d, &block, event->code);
-    map_status(d, &block, event);
+    if (!read_instant(d, block, event, ret_reason)) return false;
+    rs_read_place(d, block, &p->place, &event->marks, event->trace, &event->place);
+    event->sequence = read_sequence(rs_word(d, block, &p->sequence, NULL));
+    event->kind = kind_of(d, block, event->code);
+    map_status(d, block, event);
     if (event->code.n && rs_strmap_get(&p->synthetic, event->code) != RS_STRMAP_NONE) {
         event->marks |= RS_MARK_synthetic;
     }
     mark_future(d, event);
-    set_keys(d, &block, event);
+    set_keys(d, block, event);
     return true;
 }
 

@@ -55,9 +55,16 @@ static const char clean[256] = {
 
 bool rs_number_clean(struct rs_str pasted, char ret[RS_NUMBER_MAX], uint32_t *ret_n)
 {
-    uint32_t n = 0;
+    uint32_t n = 0, i = 0;
     bool digit = false;
-    for (uint32_t i = 0; i < pasted.n; i++) {
+    for (; i < pasted.n && i < RS_NUMBER_MAX; i++) { /* for as many there is room */
+        char c = clean[(unsigned char)pasted.p[i]];
+        if (!c) return false;
+        digit |= (unsigned char)(c - '0') <= 9;
+        ret[n] = c;
+        n += c != SKIP;
+    }
+    for (; i < pasted.n; i++) {
         char c = clean[(unsigned char)pasted.p[i]];
         if (c == SKIP) continue;
         if (n == RS_NUMBER_MAX || !c) return false;

@@ -63,6 +63,7 @@ struct rs_trie {
     uint32_t slots;
     struct rs_trie_name *name; /* hash table of all steps by name */
     uint32_t mask;
+    bool filters; /* what its paths select depends on values, too */
 };
 
 /* The slot of `path`, shared with an equal one; -1 when there would be more than

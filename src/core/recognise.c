@@ -33,11 +33,16 @@ struct rs_recogniser {
     struct test *test;
     struct candidate *candidate;
     uint32_t test_n, candidate_n;
-    struct rs_first first; /* what is there, in the message in work */
+    struct rs_first first;
     /* Sets of candidates, `words` long: those to look at when a slot was found,
-     * those to look at always, and those to look at now. */
-    uint64_t *by_slot, *always, *now;
+     * and those to look at always. */
+    uint64_t *by_slot, *always;
     uint32_t words;
+    /* Of the message in work: the candidates to look at, and what is there, see
+     * rs_first; both in `room` or in the notes about its outline. */
+    const uint64_t *now;
+    const uint32_t *found;
+    uint64_t *room;
     bool claims; /* a profile claims topics */
 };
 
@@ -51,13 +56,19 @@ static void add_shape(struct rs_recogniser *r, const struct rs_profile *profile,
     }
 }
 
+/* Words for the set of candidates and a number for each slot. */
+static uint32_t room_of(const struct rs_recogniser *r)
+{
+    return r->words + r->trie.slots / 2 + 1;
+}
+
 /* A candidate is looked at when its first path that must be there is. */
 static void index_candidates(struct rs_recogniser *r)
 {
     r->words = r->candidate_n / 64 + 1;
     r->by_slot = rs_calloc((size_t)(r->trie.slots + 1) * r->words, sizeof *r->by_slot);
     r->always = rs_calloc(r->words, sizeof *r->always);
-    r->now = rs_calloc(r->words, sizeof *r->now);
+    r->room = rs_calloc(room_of(r), sizeof *r->room);
     for (uint32_t i = 0; i < r->candidate_n; i++) {
         const struct test *test = r->test + r->candidate[i].test, *end = test + r->candidate[i].test_n;
         while (test < end && test->absent) test++;
@@ -96,19 +107,44 @@ void rs_recogniser_free(struct rs_recogniser *r)
     free(r->test);
     free(r->by_slot);
     free(r->always);
-    free(r->now);
+    free(r->room);
     free(r);
 }
 
-/* Finds what is there, and with it the candidates. */
-static void look(struct rs_recogniser *r, const struct rs_json *json)
+/* Whether a candidate fits as far as no value counts. */
+static bool may_fit(const struct rs_recogniser *r, const struct candidate *candidate)
+{
+    const struct test *test = r->test + candidate->test;
+    for (uint32_t i = 0; i < candidate->test_n; i++) {
+        bool there = r->first.found[test[i].slot] != 0, wanted = test[i].is.p || !test[i].absent;
+        if (there != wanted) return false;
+    }
+    return true;
+}
+
+static void look_anew(struct rs_recogniser *r, const struct rs_json *json, uint64_t *room)
 {
     rs_trie_first(&r->trie, json, &r->first);
-    memcpy(r->now, r->always, r->words * sizeof *r->now);
+    memcpy(room, r->always, r->words * sizeof *room);
     for (uint32_t i = 0; i < r->first.slot_n; i++) {
         const uint64_t *set = r->by_slot + (size_t)r->first.slot[i] * r->words;
-        for (uint32_t k = 0; k < r->words; k++) r->now[k] |= set[k];
+        for (uint32_t k = 0; k < r->words; k++) room[k] |= set[k];
     }
+    for (uint32_t i = 0; i < r->candidate_n; i++) {
+        uint64_t bit = UINT64_C(1) << (i % 64);
+        if (room[i / 64] & bit && !may_fit(r, &r->candidate[i])) room[i / 64] &= ~bit;
+    }
+    memcpy(room + r->words, r->first.found, r->trie.slots * sizeof *r->found);
+}
+
+/* Finds what is there, and with it the candidates. */
+static void look(struct rs_recogniser *r, const struct rs_json *json, struct rs_outline *outline)
+{
+    bool is_new = true, notes = outline && !r->trie.filters;
+    uint64_t *room = notes ? rs_outline_notes(outline, room_of(r), &is_new) : r->room;
+    if (is_new) look_anew(r, json, room);
+    r->now = room;
+    r->found = (const uint32_t *)(room + r->words);
 }
 
 /* The first candidate from i on, or NULL. */
@@ -135,7 +171,7 @@ static bool fits(const struct rs_decoder *d, const struct candidate *candidate)
     const struct rs_recogniser *r = d->recogniser;
     const struct test *test = r->test + candidate->test;
     for (uint32_t i = 0; i < candidate->test_n; i++) {
-        if (!holds(&test[i], r->first.found[test[i].slot], d->json.node)) return false;
+        if (!holds(&test[i], r->found[test[i].slot], d->json.node)) return false;
     }
     return true;
 }
@@ -219,7 +255,7 @@ static bool by_shape(struct rs_decoder *d, bool claimed_only, struct rs_str *ret
 bool rs_recognise(struct rs_decoder *d, struct rs_str *ret_reason)
 {
     struct rs_str named = d->record->source;
-    look(d->recogniser, &d->json);
+    look(d->recogniser, &d->json, d->outline);
     if (named.n) {
         const struct rs_profile *profile = rs_profiles_find(d->profiles, named);
         if (profile) return use(d, profile, ret_reason);

@@ -26,23 +26,12 @@ struct rs_trie_node {
 
 /* Where a NAME stands. */
 struct rs_trie_name {
-    uint64_t head;  /* see head_of */
+    uint64_t head;  /* see rs_head_of */
     uint64_t place; /* see place_of */
     const char *name;
     uint32_t n;
     uint32_t node; /* 0: free */
 };
-
-/* The first eight bytes, or all of fewer; names of one length and one head
- * differ behind it or not at all. */
-static inline uint64_t head_of(const char *p, uint32_t n)
-{
-    if (n >= 8) return rs_get_64(p);
-    if (n >= 4) return rs_get_32(p) | (uint64_t)rs_get_32(p + n - 4) << 32;
-    if (!n) return 0;
-    const unsigned char *u = (const unsigned char *)p;
-    return u[0] | (uint64_t)u[n / 2] << 8 | (uint64_t)u[n - 1] << 16;
-}
 
 /* The node above and the length. */
 static inline uint64_t place_of(uint32_t parent, uint32_t n)
@@ -53,7 +42,7 @@ static inline uint64_t place_of(uint32_t parent, uint32_t n)
 /* The child of t that is called so, or the free place for it. */
 static inline struct rs_trie_name *find(const struct rs_trie *trie, uint32_t t, struct rs_str name)
 {
-    uint64_t head = head_of(name.p, name.n), place = place_of(t, name.n);
+    uint64_t head = rs_head_of(name.p, name.n), place = place_of(t, name.n);
     uint32_t h = (uint32_t)((head ^ place << 24) * UINT64_C(0x9e3779b97f4a7c15) >> 32);
     for (;; h++) {
         struct rs_trie_name *at = &trie->name[h & trie->mask];
@@ -83,8 +72,8 @@ static bool same_step(const struct rs_step *a, const struct rs_step *b)
 
 static void add_name(struct rs_trie *trie, struct rs_str name, uint32_t parent, uint32_t node)
 {
-    *find(trie, parent, name) = (struct rs_trie_name){head_of(name.p, name.n), place_of(parent, name.n), name.p, name.n,
-                                                      node};
+    *find(trie, parent, name) = (struct rs_trie_name){rs_head_of(name.p, name.n), place_of(parent, name.n), name.p,
+                                                      name.n, node};
 }
 
 /* Keeps the table of names at most a quarter full. */
@@ -124,6 +113,7 @@ static uint32_t descend(struct rs_trie *trie, uint32_t at, const struct rs_step 
     } else {
         trie->node[at].child = added;
     }
+    trie->filters |= step->kind == RS_STEP_FILTER;
     if (step->kind == RS_STEP_NAME) {
         trie->node[at].lengths |= rs_length_bit(step->name.n);
         add_name(trie, step->name, at, added);

@@ -30,6 +30,17 @@ static inline void rs_put_32(char *p, uint32_t v)
     *(rs_unaligned_32 *)p = v;
 }
 
+/* The first eight bytes, or all of fewer, as a number; words of one length and one
+ * head differ behind it or not at all. */
+static inline uint64_t rs_head_of(const char *p, uint32_t n)
+{
+    if (n >= 8) return rs_get_64(p);
+    if (n >= 4) return rs_get_32(p) | (uint64_t)rs_get_32(p + n - 4) << 32;
+    if (!n) return 0;
+    const unsigned char *u = (const unsigned char *)p;
+    return u[0] | (uint64_t)u[n / 2] << 8 | (uint64_t)u[n - 1] << 16;
+}
+
 /* Most words are short: copies that overlap are quicker than a call. */
 static inline void rs_copy_word(char *to, const char *from, uint32_t n)
 {

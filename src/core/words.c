@@ -42,7 +42,7 @@ static inline bool is_missing(const struct rs_profile *profile, struct rs_str wo
     return profile->missing_lengths & rs_length_bit(word.n) && is_listed(profile, word);
 }
 
-struct rs_str rs_node_word(const struct rs_decoder *d, uint32_t at)
+struct rs_str rs_node_word_of_any(const struct rs_decoder *d, uint32_t at)
 {
     const struct rs_json_node *node = &d->json.node[at];
     switch (node->type) {
@@ -270,7 +270,7 @@ static enum rs_time_outcome read_latest(const struct rs_decoder *d, const struct
                                         struct rs_event_trace *trace)
 {
     uint16_t slot = rule->at.alt[0].slot[0];
-    const struct rs_match *match = slot & RS_SLOT_ROOT ? &d->root : block;
+    const struct rs_match *match = slot & RS_SLOT_ROOT ? d->root : block;
     slot = (uint16_t)(slot & ~RS_SLOT_ROOT);
     if (!match->slot[slot]) return RS_TIME_MISSING;
     ret->us = RS_INSTANT_NONE;

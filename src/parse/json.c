@@ -256,23 +256,37 @@ static bool read_scalar(struct walk *w, uint32_t i, struct rs_json_node *node)
     return true;
 }
 
-/* Nearly every member: at offset i a key, a colon, a string, and something behind
- * it, with nothing between them and no escape in the whole text.  Says no to all
- * else, and to what is wrong. */
-static inline bool read_plain_member(const struct walk *w, uint32_t i, struct rs_json_node *node)
+/* Nearly every member: a key, a colon, a string, and something behind it, with
+ * nothing between them and no escape in the whole text.  Reads those from offset
+ * *i on, where a key is expected, up to one that is not so, or is wrong.  True
+ * with *i behind a value; false with *i where a key is still expected. */
+static inline bool read_plain_members(const struct walk *w, uint32_t *i, uint32_t *count)
 {
-    if (w->escapes || i + 3 >= w->n) return false;
     const char *text = w->text.p;
-    uint32_t key = w->at[i], colon = w->at[i + 1], value = w->at[i + 2], behind = w->at[i + 3];
-    int odd = (text[key] ^ '"') | (text[colon - 1] ^ '"') | (text[colon] ^ ':') | (text[value] ^ '"') |
-              (text[behind - 1] ^ '"');
-    if (odd || behind - value < 2 || colon - key < 2) return false;
-    node->s = (struct rs_str){text + value + 1, behind - value - 2};
-    node->key = (struct rs_str){text + key + 1, colon - key - 2};
-    node->at = value;
-    node->end = behind;
-    node->type = RS_JSON_STRING;
-    return true;
+    const uint32_t *at = w->at + *i, *last = w->at + w->n - 1; /* there is one: what was opened */
+    struct rs_json_node *node = w->node + *count;
+    uint32_t n = *count;
+    bool behind_value = false;
+    while (last - at >= 3) {
+        const char *key = text + at[0], *colon = text + at[1], *value = text + at[2], *behind = text + at[3];
+        ptrdiff_t key_n = colon - key - 2, value_n = behind - value - 2;
+        int odd = (*key ^ '"') | (colon[-1] ^ '"') | (*colon ^ ':') | (*value ^ '"') | (behind[-1] ^ '"');
+        if (odd || (key_n | value_n) < 0) break;
+        node->s = (struct rs_str){value + 1, (uint32_t)value_n};
+        node->key = (struct rs_str){key + 1, (uint32_t)key_n};
+        node->at = at[2];
+        node->end = at[3];
+        node->next = ++n;
+        node->type = RS_JSON_STRING;
+        node++;
+        at += 3;
+        behind_value = *behind != ',';
+        if (behind_value) break;
+        at++;
+    }
+    *i = (uint32_t)(at - w->at);
+    *count = n;
+    return behind_value;
 }
 
 /* Reads one value and all that it contains; *ret_i is the offset behind it. */
@@ -332,13 +346,8 @@ static bool walk_value(struct walk *w, uint32_t *ret_i)
                 return true;
             }
             in_object = nodes[open[depth - 1]].type == RS_JSON_OBJECT;
-            plain = in_object && read_plain_member(w, i, &nodes[count]);
-            if (plain) {
-                nodes[count].next = count + 1;
-                count++;
-                i += 3;
-                opened = false;
-            }
+            plain = in_object && !w->escapes && read_plain_members(w, &i, &count);
+            opened &= !plain;
         } while (plain);
 
         key = RS_STR_NONE;
