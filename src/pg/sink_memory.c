@@ -137,6 +137,17 @@ bool rs_work_decide_quick(struct rs_work *work, struct rs_work_parcel *parcel)
     return false;
 }
 
+/* Another core wrote the reports and their events. */
+static void prefetch_ahead(const struct rs_work *work, uint32_t i)
+{
+    if (i + 8 < work->parcel_n) __builtin_prefetch(work->ref[work->parcel[i + 8].ref].report);
+    if (i + 4 >= work->parcel_n) return;
+    const struct rs_report *report = work->ref[work->parcel[i + 4].ref].report;
+    if (!report || !report->event_count) return;
+    __builtin_prefetch(report->event);
+    __builtin_prefetch((const char *)report->event + 64);
+}
+
 enum rs_work_verdict rs_work_decide_quickly(struct rs_work *work, const struct rs_work *under_way)
 {
     struct rs_table_thread *thread = work->sink->table;
@@ -145,6 +156,7 @@ enum rs_work_verdict rs_work_decide_quickly(struct rs_work *work, const struct r
     for (uint32_t i = 0; i < work->parcel_n; i++) rs_table_prefetch_record(thread, work->parcel[i].name);
     for (uint32_t i = 0; i < work->parcel_n && verdict == RS_VERDICT_PLAN; i++) {
         struct rs_work_parcel *parcel = &work->parcel[i];
+        prefetch_ahead(work, i);
         if (!look_up(work, parcel, under_way, &verdict) || verdict != RS_VERDICT_PLAN) continue;
         bool before = parcel->quick.before != NULL;
         if (!rs_work_decide_quick(work, parcel) && before) verdict = RS_VERDICT_LATER;
