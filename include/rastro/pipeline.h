@@ -48,6 +48,9 @@ void rs_pipeline_stop(struct rs_pipeline *pipeline);
 
 const struct rs_counters *rs_pipeline_counters(const struct rs_pipeline *pipeline);
 
+/* Counters and the parcel table, in Prometheus' text form. */
+void rs_pipeline_print(const struct rs_pipeline *pipeline, struct rs_buf *out);
+
 /* From the first poll to the last commit, once it has run; 0 when nothing was
  * committed. */
 int64_t rs_pipeline_took_us(const struct rs_pipeline *pipeline);

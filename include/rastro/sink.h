@@ -33,6 +33,9 @@ struct rs_memory {
 struct rs_memory *rs_memory_new(uint64_t bytes, int sinks);
 void rs_memory_free(struct rs_memory *memory); /* NULL is fine; after the sinks */
 
+/* What the table holds and did, in Prometheus' text form. */
+void rs_memory_print(const struct rs_memory *memory, struct rs_buf *out);
+
 struct rs_sink_options {
     struct rs_pg_options pg;
     const struct rs_catalog *catalog;

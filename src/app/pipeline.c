@@ -497,6 +497,12 @@ void rs_pipeline_stop(struct rs_pipeline *p)
     rs_store_release_bool(&p->stop, true);
 }
 
+void rs_pipeline_print(const struct rs_pipeline *p, struct rs_buf *out)
+{
+    rs_counters_print(&p->counters, out);
+    rs_memory_print(p->memory, out);
+}
+
 const struct rs_counters *rs_pipeline_counters(const struct rs_pipeline *p)
 {
     return &p->counters;

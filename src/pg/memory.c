@@ -23,3 +23,25 @@ void rs_memory_free(struct rs_memory *memory)
     pthread_mutex_destroy(&memory->lock);
     free(memory);
 }
+
+void rs_memory_print(const struct rs_memory *memory, struct rs_buf *out)
+{
+    struct rs_table_stats s;
+    rs_table_stats(memory->table, &s);
+    const struct {
+        const char *name, *type, *help;
+        uint64_t value;
+    } line[] = {
+        {"table_parcels", "gauge", "parcels in the parcel table", s.records},
+        {"table_facts", "gauge", "facts of parcels in it", s.facts},
+        {"table_bytes", "gauge", "memory that it uses", s.memory},
+        {"table_bytes_max", "gauge", "memory that it may use", s.memory_max},
+        {"table_evicted_total", "counter", "parcels that left it for others", s.evicted},
+        {"table_refused_total", "counter", "parcels that it had no room for", s.refused},
+        {"table_staled_total", "counter", "parcels whose knowledge was given up", s.staled},
+    };
+    for (size_t i = 0; i < sizeof line / sizeof *line; i++) {
+        rs_buf_printf(out, "# HELP rastro_%s %s\n# TYPE rastro_%s %s\nrastro_%s %llu\n", line[i].name, line[i].help,
+                      line[i].name, line[i].type, line[i].name, (unsigned long long)line[i].value);
+    }
+}

@@ -62,7 +62,7 @@ static void catch_signals(void)
 
 static void print_metrics(void *self, struct rs_buf *out)
 {
-    rs_counters_print(rs_pipeline_counters(self), out);
+    rs_pipeline_print(self, out);
 }
 
 static void print_summary(const struct rs_counters *c)
