@@ -69,7 +69,7 @@ Test(options, have_defaults)
 {
     struct rs_options *o = good(WORDS());
     cr_expect_str_eq(rs_opt_text(o, RS_OPT_GROUP), "rastro");
-    cr_expect(rs_opt_number(o, RS_OPT_BATCH_ROWS) == 5000);
+    cr_expect(rs_opt_number(o, RS_OPT_BATCH_ROWS) == 10000);
     cr_expect(rs_opt_number(o, RS_OPT_BATCH_BYTES) == 32 << 20);
     cr_expect(rs_opt_number(o, RS_OPT_BATCH_AGE) == RS_SECOND_US);
     cr_expect(rs_opt_number(o, RS_OPT_FUTURE) == 15 * RS_MINUTE_US);
