@@ -5,8 +5,9 @@
  *   index     slots of one word: 30 bits of the key, the record's number, two
  *             bits of state.  Open addressing, linear probing; the place is
  *             key.a * slots >> 64, so that an array can have any size.
- *   records   a dense pool of 152 bytes each: sequence, mark, key, id, head,
- *             links, nine facts.  Beside it, by the same number, a deadline and
+ *   records   a dense pool of 192 bytes each, three lines: sequence, mark, key,
+ *             links, fourteen facts, id, head; what find and has touch is in the
+ *             first two.  Beside it, by the same number, a deadline and
  *             an age, so that whoever looks through all reads only those.
  *   chunks    further facts: a list of eight chunks of 8 words, which are
  *             scanned, then of 128, 256, 512 ... words, which are hashed; word 0

@@ -206,7 +206,8 @@ static void free_record(struct rs_table *table, uint32_t r)
     }
     rs_store_relaxed_u64(&record[RS_W_LINKS], 0);
     /* All but the words that others may still read as links of a stack. */
-    RS_TABLE_POISON(&record[RS_W_KEY], (RS_W_WORDS - RS_W_KEY) * sizeof *record);
+    RS_TABLE_POISON(&record[RS_W_KEY], (RS_W_ID - RS_W_KEY) * sizeof *record);
+    RS_TABLE_POISON(&record[RS_W_HEAD], (RS_W_WORDS - RS_W_HEAD) * sizeof *record);
     push(&table->record_free, &record[RS_W_MARK], r);
     rs_add_relaxed_u64(&table->record_free_n, 1);
 }

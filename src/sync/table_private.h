@@ -10,7 +10,7 @@
 /* ---- sizes, which tests make small ---------------------------------------------------- */
 
 #ifndef RS_TABLE_INLINE
-#define RS_TABLE_INLINE 9 /* facts in the record itself */
+#define RS_TABLE_INLINE 14 /* facts in the record itself: it is three lines then */
 #endif
 #ifndef RS_TABLE_SCANNED
 #define RS_TABLE_SCANNED 8 /* chunks of a record, of 8 words each, that are scanned */
@@ -40,14 +40,14 @@ enum {
 
 /* Words of a record. */
 enum {
-    RS_W_SEQ,       /* generation << 32 | sequence, odd while it is changed */
-    RS_W_MARK,      /* below; in a free record the link of the free list */
-    RS_W_ID,        /* in limbo the link of its bucket */
-    RS_W_KEY,       /* two words, constant as long as it is in the index */
-    RS_W_HEAD = 5,  /* four words */
-    RS_W_LINKS = 9, /* first view << 32 | first chunk, as units */
-    RS_W_FACT = 10, /* RS_TABLE_INLINE words, filled in order */
-    RS_W_WORDS = RS_W_FACT + RS_TABLE_INLINE,
+    RS_W_SEQ,                               /* generation << 32 | sequence, odd while it is changed */
+    RS_W_MARK,                              /* below; in a free record the link of the free list */
+    RS_W_KEY,                               /* two words, constant as long as it is in the index */
+    RS_W_LINKS = 4,                         /* first view << 32 | first chunk, as units */
+    RS_W_FACT,                              /* RS_TABLE_INLINE words, filled in order */
+    RS_W_ID = RS_W_FACT + RS_TABLE_INLINE,  /* in limbo the link of its bucket */
+    RS_W_HEAD,                              /* four words */
+    RS_W_WORDS = RS_W_HEAD + 4,
 };
 
 /* The mark: bit 0 stale, 12 bits busy, 8 marks, 16 status, 20 words, 7 looks. */
