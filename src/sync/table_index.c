@@ -87,7 +87,6 @@ void rs_table_prefetch_record(struct rs_table_thread *thread, struct rs_table_ke
         __builtin_prefetch(record);
         __builtin_prefetch(record + RS_TABLE_LINE);
         __builtin_prefetch(record + 2 * RS_TABLE_LINE);
-        __builtin_prefetch(&table->age[RS_SLOT_RECORD(slot)]);
         return;
     }
 }
