@@ -5,9 +5,10 @@
  *   index     slots of one word: 30 bits of the key, the record's number, two
  *             bits of state.  Open addressing, linear probing; the place is
  *             key.a * slots >> 64, so that an array can have any size.
- *   records   a dense pool of 152 bytes each: sequence, mark, key, id, head,
- *             links, nine facts.  Beside it, by the same number, a deadline and
- *             an age, so that whoever looks through all reads only those.
+ *   records   a dense pool of 192 bytes each, three lines: sequence, mark, key,
+ *             links, fourteen facts, id, head; what find and has touch is in the
+ *             first two.  Beside it, by the same number, a deadline, so
+ *             that whoever looks through all reads only those.
  *   chunks    further facts: a list of eight chunks of 8 words, which are
  *             scanned, then of 128, 256, 512 ... words, which are hashed; word 0
  *             is the link.  A chunk's size follows from its place in the list.
@@ -271,10 +272,10 @@ bool rs_table_find(struct rs_table_thread *thread, struct rs_table_key key, stru
     if (r) {
         const rs_atomic_u64 *record = rs_table_record(table, r);
         uint64_t seq = rs_load_acquire_u64(&record[RS_W_SEQ]); /* pairs with release in table_merge.c */
-        if (!(seq & 1) && RS_GENERATION(seq) == thread->generation &&
-            !(rs_load_acquire_u64(&record[RS_W_MARK]) & RS_MARK_STALE)) { /* pairs with spoil and set_mark */
+        uint64_t mark = rs_load_acquire_u64(&record[RS_W_MARK]); /* pairs with spoil and set_mark */
+        if (!(seq & 1) && RS_GENERATION(seq) == thread->generation && !(mark & RS_MARK_STALE)) {
             /* Looked at first, so that a line that others read stays shared. */
-            if (rs_load_relaxed_u8(&table->age[r]) != RS_AGE_USED) rs_store_relaxed_u8(&table->age[r], RS_AGE_USED);
+            if (!(mark & RS_MARK_USED)) rs_or_acq_rel_u64((rs_atomic_u64 *)(uintptr_t)&record[RS_W_MARK], RS_MARK_USED);
             *ret = (struct rs_table_ref){r, (uint32_t)seq};
             return true;
         }

@@ -86,8 +86,7 @@ void rs_table_prefetch_record(struct rs_table_thread *thread, struct rs_table_ke
         const char *record = (const char *)rs_table_record(table, RS_SLOT_RECORD(slot));
         __builtin_prefetch(record);
         __builtin_prefetch(record + RS_TABLE_LINE);
-        __builtin_prefetch(record + sizeof(rs_atomic_u64) * RS_W_WORDS - 1);
-        __builtin_prefetch(&table->age[RS_SLOT_RECORD(slot)]);
+        __builtin_prefetch(record + 2 * RS_TABLE_LINE);
         return;
     }
 }

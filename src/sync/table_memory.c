@@ -23,9 +23,9 @@
 #endif
 
 enum {
-    /* What a record is charged: itself, its deadline and age, and 16 bytes for
+    /* What a record is charged: itself, its deadline, and 16 bytes for
      * each of the two arrays of the index that there are at most. */
-    RECORD_OWN = RS_W_WORDS * 8 + 4 + 1,
+    RECORD_OWN = RS_W_WORDS * 8 + 4,
     RECORD_CHARGE = RECORD_OWN + 32,
     GRACE = 3,          /* epochs, see the essay */
     HAND_STEP = 16,     /* records that a turn of the hand looks at */
@@ -97,11 +97,9 @@ void rs_table_memory_new(struct rs_table *table)
     table->record = must_map(table->record_max * RS_W_WORDS * sizeof *table->record);
     table->unit = must_map(table->unit_max * RS_TABLE_UNIT_BYTES);
     table->deadline = must_map(table->record_max * sizeof *table->deadline);
-    table->age = must_map(table->record_max * sizeof *table->age);
     rs_store_relaxed_u64(&table->record_top, 1); /* nobody else yet */
     rs_store_relaxed_u64(&table->unit_top, 1);
     rs_store_relaxed_u64(&table->epoch, RS_TABLE_BUCKETS);
-    rs_store_relaxed_u8(&table->age[0], RS_AGE_FREE);
     rs_store_relaxed_u32(&table->deadline[0], UINT32_MAX);
 }
 
@@ -110,7 +108,6 @@ void rs_table_memory_free(struct rs_table *table)
     rs_table_unmap(table->record, table->record_max * RS_W_WORDS * sizeof *table->record);
     rs_table_unmap(table->unit, table->unit_max * RS_TABLE_UNIT_BYTES);
     rs_table_unmap(table->deadline, table->record_max * sizeof *table->deadline);
-    rs_table_unmap(table->age, table->record_max * sizeof *table->age);
     rs_table_unmap(table->stamp, (table->stamp_mask + 1) * sizeof *table->stamp);
 }
 
@@ -206,7 +203,8 @@ static void free_record(struct rs_table *table, uint32_t r)
     }
     rs_store_relaxed_u64(&record[RS_W_LINKS], 0);
     /* All but the words that others may still read as links of a stack. */
-    RS_TABLE_POISON(&record[RS_W_KEY], (RS_W_WORDS - RS_W_KEY) * sizeof *record);
+    RS_TABLE_POISON(&record[RS_W_KEY], (RS_W_ID - RS_W_KEY) * sizeof *record);
+    RS_TABLE_POISON(&record[RS_W_HEAD], (RS_W_WORDS - RS_W_HEAD) * sizeof *record);
     push(&table->record_free, &record[RS_W_MARK], r);
     rs_add_relaxed_u64(&table->record_free_n, 1);
 }
@@ -215,7 +213,6 @@ void rs_table_record_drop(struct rs_table_thread *thread, uint32_t r)
 {
     struct rs_table *table = thread->table;
     rs_atomic_u64 *record = rs_table_record(table, r);
-    rs_store_relaxed_u8(&table->age[r], RS_AGE_FREE);
     rs_store_relaxed_u32(&table->deadline[r], UINT32_MAX);
     /* Nobody else has it; those who walk over all records see no generation. */
     rs_store_release_u64(&record[RS_W_SEQ], RS_SEQ(0, rs_load_relaxed_u64(&record[RS_W_SEQ]) + 1));
@@ -329,7 +326,6 @@ bool rs_table_evict(struct rs_table_thread *thread, uint32_t r, bool forced)
     uint32_t count = RS_MARK_COUNT(mark = rs_load_relaxed_u64(&record[RS_W_MARK]));
     rs_table_count(&thread->left, 1);
     rs_table_count(&thread->dropped, count - RS_MARK_LOOKS(mark));
-    rs_store_relaxed_u8(&table->age[r], RS_AGE_FREE);
     rs_store_relaxed_u32(&table->deadline[r], UINT32_MAX);
     rs_store_release_u64(&record[RS_W_SEQ], RS_SEQ(0, seq + 2)); /* dead; pairs with rs_table_find */
     push(&table->limbo[thread->epoch % RS_TABLE_BUCKETS], &record[RS_W_ID], r);
@@ -338,12 +334,17 @@ bool rs_table_evict(struct rs_table_thread *thread, uint32_t r, bool forced)
 }
 
 /* Whether a record that was not used since the last visit may leave at once. */
-static bool leaves_first(const struct rs_table *table, uint32_t r)
+static bool leaves_first(const struct rs_table *table, uint64_t seq, uint64_t mark)
 {
-    const rs_atomic_u64 *record = rs_table_record(table, r);
-    uint64_t mark = rs_load_relaxed_u64(&record[RS_W_MARK]); /* a guess: evict looks for itself */
     return mark & RS_MARK_STALE || RS_MARK_MARKS(mark) & RS_TABLE_ENDED ||
-           RS_GENERATION(rs_load_relaxed_u64(&record[RS_W_SEQ])) != rs_table_generation(table);
+           RS_GENERATION(seq) != rs_table_generation(table);
+}
+
+/* One that changed meanwhile is left for the next visit.  The record is not in
+ * the free list, where the mark is a link: it was alive, and we are pinned. */
+static void set_age(rs_atomic_u64 *record, uint64_t mark, uint64_t age)
+{
+    rs_cas_acq_rel_u64(&record[RS_W_MARK], &mark, (mark & ~RS_MARK_AGE_BITS) | age << 13); /* pairs with set_mark */
 }
 
 /* The clock's hand.  Ages are guesses that two may change at once. */
@@ -356,14 +357,17 @@ static unsigned sweep(struct rs_table_thread *thread, unsigned visits, unsigned 
         uint64_t at = rs_add_relaxed_u64(&table->hand, HAND_STEP) % top;
         for (unsigned i = 0; i < HAND_STEP; i++, at = at + 1 == top ? 0 : at + 1) {
             uint32_t r = (uint32_t)at;
-            uint8_t age = rs_load_relaxed_u8(&table->age[r]);
-            if (age == RS_AGE_FREE) continue;
-            if (age == RS_AGE_USED) {
-                rs_store_relaxed_u8(&table->age[r], RS_AGE_AGED);
-            } else if (wanted && (age == RS_AGE_IDLE || leaves_first(table, r))) {
+            rs_atomic_u64 *record = rs_table_record(table, r);
+            uint64_t seq = rs_load_acquire_u64(&record[RS_W_SEQ]); /* pairs with release in table_merge.c */
+            if (!RS_GENERATION(seq)) continue;                     /* free, in limbo, or not made yet */
+            uint64_t mark = rs_load_relaxed_u64(&record[RS_W_MARK]); /* a guess: evict looks for itself */
+            unsigned age = RS_MARK_AGE(mark);
+            if (age >= RS_AGE_USED) {
+                set_age(record, mark, RS_AGE_AGED);
+            } else if (wanted && (age == RS_AGE_IDLE || leaves_first(table, seq, mark))) {
                 if (rs_table_evict(thread, r, false)) evicted++;
             } else if (age == RS_AGE_AGED && wanted) {
-                rs_store_relaxed_u8(&table->age[r], RS_AGE_IDLE);
+                set_age(record, mark, RS_AGE_IDLE);
             }
         }
     }
@@ -443,7 +447,6 @@ uint32_t rs_table_record_alloc(struct rs_table_thread *thread)
         for (unsigned i = RS_W_MARK; i < RS_W_WORDS; i++) rs_store_relaxed_u64(&record[i], 0);
     }
     rs_store_relaxed_u32(&table->deadline[r], UINT32_MAX);
-    rs_store_relaxed_u8(&table->age[r], RS_AGE_USED);
     return r;
 }
 

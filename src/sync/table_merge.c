@@ -232,7 +232,7 @@ static void set_mark(struct holder *h, bool clear_stale, bool clear_busy, unsign
 {
     uint64_t old = rs_load_acquire_u64(&h->record[RS_W_MARK]), mark; /* pairs with spoil and rs_table_busy */
     do {
-        mark = h->mark | (old & RS_MARK_KEPT);
+        mark = h->mark | (old & RS_MARK_KEPT) | RS_MARK_USED;
         if (clear_stale) mark &= ~RS_MARK_STALE;
         if (clear_busy || (worker && RS_MARK_BUSY(mark) == worker)) mark &= ~RS_MARK_BUSY_BITS;
         /* Acquires what a spoiler released whose mark goes here: its stamp is
@@ -267,7 +267,7 @@ static enum rs_table_merged make(struct rs_table_thread *thread, const struct rs
     set(&record[RS_W_KEY + 1], facts->key.b);
     enum rs_table_inserted inserted = RS_INSERT_NO_ROOM;
     if (add(&h, facts)) {
-        set(&record[RS_W_MARK], h.mark);
+        set(&record[RS_W_MARK], h.mark | RS_MARK_USED);
         inserted = rs_table_insert(table, facts->key, r);
     }
     if (inserted != RS_INSERTED) {
@@ -335,7 +335,6 @@ static enum rs_table_merged merge(struct rs_table_thread *thread, const struct r
         /* Takes it: what the last holder wrote is here, what we write comes
          * behind.  Pairs with release, and with the readers' comparison. */
         if (!rs_cas_acq_rel_u64(&h.record[RS_W_SEQ], &h.seq, RS_SEQ(generation, h.seq + 1))) continue;
-        if (rs_load_relaxed_u8(&table->age[r]) != RS_AGE_USED) rs_store_relaxed_u8(&table->age[r], RS_AGE_USED);
         return merge_held(&h, facts);
     }
     return RS_TABLE_STALED; /* others were quicker each time */

@@ -10,7 +10,7 @@
 /* ---- sizes, which tests make small ---------------------------------------------------- */
 
 #ifndef RS_TABLE_INLINE
-#define RS_TABLE_INLINE 9 /* facts in the record itself */
+#define RS_TABLE_INLINE 14 /* facts in the record itself: it is three lines then */
 #endif
 #ifndef RS_TABLE_SCANNED
 #define RS_TABLE_SCANNED 8 /* chunks of a record, of 8 words each, that are scanned */
@@ -40,29 +40,32 @@ enum {
 
 /* Words of a record. */
 enum {
-    RS_W_SEQ,       /* generation << 32 | sequence, odd while it is changed */
-    RS_W_MARK,      /* below; in a free record the link of the free list */
-    RS_W_ID,        /* in limbo the link of its bucket */
-    RS_W_KEY,       /* two words, constant as long as it is in the index */
-    RS_W_HEAD = 5,  /* four words */
-    RS_W_LINKS = 9, /* first view << 32 | first chunk, as units */
-    RS_W_FACT = 10, /* RS_TABLE_INLINE words, filled in order */
-    RS_W_WORDS = RS_W_FACT + RS_TABLE_INLINE,
+    RS_W_SEQ,                               /* generation << 32 | sequence, odd while it is changed */
+    RS_W_MARK,                              /* below; in a free record the link of the free list */
+    RS_W_KEY,                               /* two words, constant as long as it is in the index */
+    RS_W_LINKS = 4,                         /* first view << 32 | first chunk, as units */
+    RS_W_FACT,                              /* RS_TABLE_INLINE words, filled in order */
+    RS_W_ID = RS_W_FACT + RS_TABLE_INLINE,  /* in limbo the link of its bucket */
+    RS_W_HEAD,                              /* four words */
+    RS_W_WORDS = RS_W_HEAD + 4,
 };
 
-/* The mark: bit 0 stale, 12 bits busy, 8 marks, 16 status, 20 words, 7 looks. */
+/* The mark: bit 0 stale, 12 bits busy, 2 age, 6 marks, 16 status, 20 words, 7 looks. */
 #define RS_MARK_STALE UINT64_C(1)
 #define RS_MARK_BUSY(mark) ((unsigned)((mark) >> 1) & 0xfffu)
 #define RS_MARK_BUSY_BITS (UINT64_C(0xfff) << 1)
-#define RS_MARK_MARKS(mark) ((uint32_t)((mark) >> 13) & 0xffu)
+#define RS_MARK_AGE(mark) ((unsigned)((mark) >> 13) & 3u)
+#define RS_MARK_AGE_BITS (UINT64_C(3) << 13)
+#define RS_MARK_USED (UINT64_C(2) << 13) /* as an age: nothing but a visit of the hand takes it away */
+#define RS_MARK_MARKS(mark) ((uint32_t)((mark) >> 15) & 0x3fu)
 #define RS_MARK_STATUS(mark) ((uint16_t)((mark) >> 21))
 #define RS_MARK_COUNT(mark) ((uint32_t)((mark) >> 37) & 0xfffffu)
 #define RS_MARK_LOOKS(mark) ((unsigned)((mark) >> 57))
-#define RS_MARK_KEPT (RS_MARK_STALE | RS_MARK_BUSY_BITS) /* what others than the holder change */
+#define RS_MARK_KEPT (RS_MARK_STALE | RS_MARK_BUSY_BITS | RS_MARK_AGE_BITS) /* what others than the holder change */
 
 static inline uint64_t rs_mark_of(uint32_t marks, uint16_t status, uint32_t count, unsigned looks)
 {
-    return (uint64_t)(marks & 0xff) << 13 | (uint64_t)status << 21 | (uint64_t)count << 37 | (uint64_t)looks << 57;
+    return (uint64_t)(marks & 0x3f) << 15 | (uint64_t)status << 21 | (uint64_t)count << 37 | (uint64_t)looks << 57;
 }
 
 #define RS_GENERATION(seq_word) ((uint32_t)((seq_word) >> 32))
@@ -85,7 +88,7 @@ static inline uint64_t rs_mark_of(uint32_t marks, uint16_t status, uint32_t coun
 #define RS_SLOT_BITS_MASK (UINT64_C(0x3fffffff) << 34)
 
 /* Age of a record for the clock. */
-enum { RS_AGE_IDLE, RS_AGE_AGED, RS_AGE_USED, RS_AGE_FREE = 0xff };
+enum { RS_AGE_IDLE, RS_AGE_AGED, RS_AGE_USED };
 
 /* ---- the index ------------------------------------------------------------------------- */
 
@@ -120,7 +123,6 @@ struct rs_table {
     rs_atomic_u64 *record; /* record_max * RS_W_WORDS */
     rs_atomic_u64 *unit;   /* unit_max * 8 */
     rs_atomic_u32 *deadline;
-    rs_atomic_u8 *age;
     rs_atomic_u32 *stamp;
     uint64_t record_max, unit_max, stamp_mask, slots_min;
     uint64_t room, record_room, unit_room; /* bytes that may be charged: in all, of each kind */
