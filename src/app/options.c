@@ -69,7 +69,7 @@ static const struct option {
     [RS_OPT_QUEUE_BYTES] = {"queue-bytes", BYTES, RS_GROUP_INGEST, "256m", "N",
                             "memory for fetched messages of a worker", NULL, 1 << 20, INT64_C(2) << 30},
     [RS_OPT_TABLE_BYTES] = {"table-bytes", BYTES, RS_GROUP_INGEST, "1g", "N",
-                            "memory for what is known of parcels, about 200 bytes each; 0: nothing is known, and "
+                            "memory for what is known of parcels, about 220 bytes each; 0: nothing is known, and "
                             "every batch takes the safe path",
                             NULL, 0, INT64_C(1) << 40},
     [RS_OPT_MEMO_BYTES] = {"memo-bytes", BYTES, RS_GROUP_INGEST, "64m", "N",

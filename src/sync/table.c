@@ -271,7 +271,7 @@ bool rs_table_find(struct rs_table_thread *thread, struct rs_table_key key, stru
     uint32_t r = rs_table_lookup(table, key);
     if (r) {
         const rs_atomic_u64 *record = rs_table_record(table, r);
-        uint64_t seq = rs_load_acquire_u64(&record[RS_W_SEQ]); /* pairs with release in table_merge.c */
+        uint64_t seq = rs_load_acquire_u64(&record[RS_W_SEQ]);   /* pairs with release in table_merge.c */
         uint64_t mark = rs_load_acquire_u64(&record[RS_W_MARK]); /* pairs with spoil and set_mark */
         if (!(seq & 1) && RS_GENERATION(seq) == thread->generation && !(mark & RS_MARK_STALE)) {
             /* Looked at first, so that a line that others read stays shared. */

@@ -358,8 +358,8 @@ static unsigned sweep(struct rs_table_thread *thread, unsigned visits, unsigned 
         for (unsigned i = 0; i < HAND_STEP; i++, at = at + 1 == top ? 0 : at + 1) {
             uint32_t r = (uint32_t)at;
             rs_atomic_u64 *record = rs_table_record(table, r);
-            uint64_t seq = rs_load_acquire_u64(&record[RS_W_SEQ]); /* pairs with release in table_merge.c */
-            if (!RS_GENERATION(seq)) continue;                     /* free, in limbo, or not made yet */
+            uint64_t seq = rs_load_acquire_u64(&record[RS_W_SEQ]);   /* pairs with release in table_merge.c */
+            if (!RS_GENERATION(seq)) continue;                       /* free, in limbo, or not made yet */
             uint64_t mark = rs_load_relaxed_u64(&record[RS_W_MARK]); /* a guess: evict looks for itself */
             unsigned age = RS_MARK_AGE(mark);
             if (age >= RS_AGE_USED) {

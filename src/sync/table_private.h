@@ -40,13 +40,13 @@ enum {
 
 /* Words of a record. */
 enum {
-    RS_W_SEQ,                               /* generation << 32 | sequence, odd while it is changed */
-    RS_W_MARK,                              /* below; in a free record the link of the free list */
-    RS_W_KEY,                               /* two words, constant as long as it is in the index */
-    RS_W_LINKS = 4,                         /* first view << 32 | first chunk, as units */
-    RS_W_FACT,                              /* RS_TABLE_INLINE words, filled in order */
-    RS_W_ID = RS_W_FACT + RS_TABLE_INLINE,  /* in limbo the link of its bucket */
-    RS_W_HEAD,                              /* four words */
+    RS_W_SEQ,                              /* generation << 32 | sequence, odd while it is changed */
+    RS_W_MARK,                             /* below; in a free record the link of the free list */
+    RS_W_KEY,                              /* two words, constant as long as it is in the index */
+    RS_W_LINKS = 4,                        /* first view << 32 | first chunk, as units */
+    RS_W_FACT,                             /* RS_TABLE_INLINE words, filled in order */
+    RS_W_ID = RS_W_FACT + RS_TABLE_INLINE, /* in limbo the link of its bucket */
+    RS_W_HEAD,                             /* four words */
     RS_W_WORDS = RS_W_HEAD + 4,
 };
 

@@ -34,7 +34,7 @@ class Warm(world.Case):
     def assert_warm(self, *members, since=None):
         """Some batches were decided from memory: else a test proves nothing."""
         sums = self.counted(*members)
-        self.assertGreater(sums["batches_straight"] - (since or {}).get("batches_straight", 0), 3)
+        self.assertGreater(sums["batches_straight"] - (since or {}).get("batches_straight", 0), 0)
 
     def in_background(self, step):
         """Calls step() again and again until the returned function is called."""
@@ -189,14 +189,11 @@ class Bounds(Warm):
             self.measured(name, truth, "--batch-rows", "500", "--table-bytes", "1m")
         self.wait_applied(truth)
         self.assert_warm()
-        evicted = [member.counted[name] for member in self.members for name in member.counted if "evicted" in name]
+        left_out = sum(member.counted.get(f"table_{name}", 0) for member in self.members for name in ("evicted", "refused"))
         self.end_members()
         parcels = int(self.value("SELECT count(*) FROM rastro.parcels"))
-        print(f"    {parcels:,} parcels" + "".join(f", {n:,} evicted" for n in evicted))
-        # A record is 152 bytes, so that each member's half of the parcels is too much.
-        self.assertGreater(parcels // 2 * 152, 400000)
-        if evicted:
-            self.assertGreater(sum(evicted), 0)
+        print(f"    {parcels:,} parcels, {left_out:,} evicted or refused")
+        self.assertGreater(left_out, 0)
         self.judge(truth)
 
 
