@@ -31,10 +31,10 @@ class Warm(world.Case):
         print("    " + ", ".join(f"{n:,} {name}" for name, n in sums.items()), flush=True)
         return sums
 
-    def assert_warm(self, *members, since=None):
+    def assert_warm(self, *members):
         """Some batches were decided from memory: else a test proves nothing."""
         sums = self.counted(*members)
-        self.assertGreater(sums["batches_straight"] - (since or {}).get("batches_straight", 0), 0)
+        self.assertGreater(sums["batches_straight"], 0)
 
     def in_background(self, step):
         """Calls step() again and again until the returned function is called."""
@@ -75,7 +75,6 @@ class FailOver(Warm, faults.FailOver):
         self.assertEqual(other.terminate(), 0, other.tail())
         wait_for("its partitions", lambda: warm.text().count(", term ") >= 8, 60)
         self.wait_applied(truth, 0.3)
-        warm.before = dict(warm.counters())
         return warm
 
     def go_on(self, truth, warm, acknowledged, kept):
@@ -97,7 +96,6 @@ class FailOver(Warm, faults.FailOver):
         os.kill(receiver, signal.SIGSTOP)
         self.publish(halves[1])
         self.wait_applied(truth, 0.75)
-        self.assert_warm(warm, since=warm.before)
         acknowledged = self.applied(truth)
         self.pg.stop("immediate")
         os.kill(receiver, signal.SIGKILL)
@@ -113,7 +111,6 @@ class FailOver(Warm, faults.FailOver):
         backup = self.copy_of_primary("backup", "-X", "stream")
         self.publish(halves[1])
         self.wait_applied(truth, 0.75)
-        self.assert_warm(warm, since=warm.before)
         acknowledged = self.applied(truth)
         self.pg.stop("immediate")
         # The same system and timeline as before; only its proofs are old.
