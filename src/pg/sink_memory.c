@@ -110,7 +110,8 @@ static bool decide_refs(struct rs_work *work, struct rs_work_parcel *parcel)
     return true;
 }
 
-void rs_work_undecide(struct rs_work *work, struct rs_work_parcel *parcel)
+/* Takes back what the batch has decided of the parcel, which it did last. */
+static void undecide(struct rs_work *work, struct rs_work_parcel *parcel)
 {
     uint32_t at = (uint32_t)(parcel - work->parcel);
     parcel->state = (struct rs_parcel_state){0};
@@ -132,7 +133,7 @@ bool rs_work_decide_quick(struct rs_work *work, struct rs_work_parcel *parcel)
         return true;
     }
     bool exists = parcel->exists;
-    rs_work_undecide(work, parcel);
+    undecide(work, parcel);
     parcel->exists = exists;
     return false;
 }

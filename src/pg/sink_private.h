@@ -240,8 +240,6 @@ void rs_work_idle(struct rs_work *work);
 bool rs_work_decide_quick(struct rs_work *work, struct rs_work_parcel *parcel);
 /* A parcel that was decided by its rows, as the next plan and the table need it. */
 void rs_work_sum_up(struct rs_work *work, struct rs_work_parcel *parcel);
-/* Takes back what the batch has decided of the parcel, which it did last. */
-void rs_work_undecide(struct rs_work *work, struct rs_work_parcel *parcel);
 /* Durable: into the table. */
 void rs_work_merge(struct rs_work *work);
 /* May be durable or not: out of the table. */
