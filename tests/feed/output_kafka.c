@@ -49,7 +49,9 @@ static bool set_property(rd_kafka_conf_t *conf, const char *property)
     return set(conf, name, equals + 1);
 }
 
-/* The expected offset travels as the message's private value. */
+/* The expected offset travels as the message's private value.  One that was sent
+ * again, because the answer came late, has none: the log had it already, in the
+ * producer's order, which its neighbours' offsets show. */
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *self)
 {
     struct kafka_sink *kafka = self;
@@ -58,7 +60,7 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *self)
     if (m->err) {
         if (!kafka->failed) fprintf(stderr, "rastro-feed: not delivered: %s\n", rd_kafka_err2str(m->err));
         kafka->failed = true;
-    } else if (!kafka->append && m->offset != (int64_t)(intptr_t)m->_private) {
+    } else if (!kafka->append && m->offset != RD_KAFKA_OFFSET_INVALID && m->offset != (int64_t)(intptr_t)m->_private) {
         if (!kafka->failed) {
             fprintf(stderr, "rastro-feed: %s/%d: offset %lld instead of %lld; is the topic not fresh?\n",
                     rd_kafka_topic_name(m->rkt), (int)m->partition, (long long)m->offset,
