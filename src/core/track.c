@@ -93,7 +93,9 @@ static void index_known(struct rs_parcel_state *s, struct rs_arena *arena)
 enum finding { FRESH, REREAD, KNOWN };
 
 /* Marks every row with these words as seen, and says what the event is;
- * `ret_same` is the row with its fp, or NULL. */
+ * `ret_same` is the row with its fp, or NULL.  Rows are keyed by fp, so an event
+ * whose words an older release read as something else, and just as this one reads
+ * other words, finds the row taken: it is the row, under the first one's words. */
 static enum finding look_up(struct rs_parcel_state *s, const struct rs_event *event, int32_t source,
                             struct rs_reading reading, const struct rs_known **ret_same)
 {
@@ -290,19 +292,23 @@ static bool read_later(const struct rs_parcel_state *s, int32_t source, struct r
     return false;
 }
 
-/* A snapshot under a newer reading than the view's, whose order compares with
- * that one's only by what they say: it has the latest scan that is reported. */
-static bool has_latest_anew(const struct rs_parcel_state *s, const struct rs_view *view,
-                            const struct rs_view_order *order)
+#define NONE UINT32_MAX
+
+/* Orders of two readings compare only by what they say: a snapshot under a newer
+ * reading than the view's is as new as that if it has the latest scan that was
+ * reported under the older one, in its words.  Its index, or NONE. */
+static uint32_t latest_of_older(const struct rs_parcel_state *s, const struct rs_view *view,
+                                const struct rs_view_order *order)
 {
-    const struct rs_known *latest = NULL;
-    if (!rs_view_applied(view) || order->identity <= view->order.identity) return false;
+    uint32_t latest = NONE;
+    if (!rs_view_applied(view) || order->identity <= view->order.identity) return NONE;
     for (uint32_t i = 0; i < s->known_n; i++) {
         const struct rs_known *k = &s->known[i];
-        if (k->source != view->source || !rs_track_reported(k) || k->reading.identity >= order->identity) continue;
-        if (!latest || k->instant_us > latest->instant_us) latest = k;
+        if (k->source != view->source || k->reading.identity >= order->identity) continue;
+        if (!rs_track_reported(k) && !read_anew(s, k)) continue;
+        if (latest == NONE || k->instant_us > s->known[latest].instant_us) latest = i;
     }
-    return latest && latest->seen == s->stamp;
+    return latest;
 }
 
 struct rs_track_counts rs_track_report(struct rs_parcel_state *s, struct rs_arena *arena,
@@ -322,10 +328,14 @@ struct rs_track_counts rs_track_report(struct rs_parcel_state *s, struct rs_aren
 
     s->stamp++;
     index_known(s, arena);
+    uint32_t latest = latest_of_older(s, view, order);
+    bool has_latest = false;
     for (uint32_t i = 0; i < report->event_count; i++) {
         const struct rs_event *event = &report->event[i];
         const struct rs_known *same;
         enum finding finding = look_up(s, event, source, reading, &same);
+        /* Before a newer reading of its words takes its place. */
+        has_latest |= latest != NONE && s->known[latest].seen == s->stamp;
         if (finding == KNOWN) {
             counts.duplicate++;
             if (same) supersede_older(&settle, event, reading, same);
@@ -341,7 +351,7 @@ struct rs_track_counts rs_track_report(struct rs_parcel_state *s, struct rs_aren
     /* The newest message that comes again, in a replay, decides again: a mended
      * profile may read it differently. */
     int cmp = rs_view_order_cmp(order, &view->order);
-    bool newest = cmp > 0 || (!older_release && (cmp == 0 || has_latest_anew(s, view, order)));
+    bool newest = cmp > 0 || (!older_release && (cmp == 0 || has_latest));
     bool decides = snapshot && newest && !older_release;
     if (decides) {
         settle.at_us = order->at_us;

@@ -8,6 +8,9 @@ import shutil
 import world
 
 PROFILE = "sources/linketrack.json"
+# Two hours off.  The feed's corrections are one hour off, and a scan read wrongly
+# that says what another one says rightly shares its row: see src/core/track.c.
+WRONG = "America/Rio_Branco"
 
 
 class Upgrade(world.Case):
@@ -29,12 +32,12 @@ class Upgrade(world.Case):
         self.drain(truth, *schema, group=group)
 
     def test_a_replay_with_a_mended_profile_heals_and_an_older_member_does_not_undo_it(self):
-        old = self.schema("old", 2, "America/Manaus")
+        old = self.schema("old", 2, WRONG)
         new = self.schema("new", 3, "America/Sao_Paulo")
         truth = self.feed("--sources", "linketrack,rastro", messages=4000)
         self.drain(truth, *old)
         wrong = int(self.value("SELECT count(*) FROM rastro.events e JOIN rastro.sources s ON s.source = e.source "
-                               "WHERE s.name = 'linketrack' AND zone_basis = 'r' AND offset_minutes = -240"))
+                               "WHERE s.name = 'linketrack' AND zone_basis = 'r' AND offset_minutes = -300"))
         self.assertGreater(wrong, 100)
         self.read_again(truth, new, "new")
         self.read_again(truth, new, "new again")
@@ -43,7 +46,7 @@ class Upgrade(world.Case):
         self.judge(truth, rereadings=True, repeated=True)
 
     def test_rolling_upgrade_under_load_and_a_replay(self):
-        old = self.schema("old", 2, "America/Manaus")
+        old = self.schema("old", 2, WRONG)
         new = self.schema("new", 3, "America/Sao_Paulo")
         truth = self.feed("--sources", "linketrack,rastro", messages=8000)
         small = ["--batch-rows", "200"]

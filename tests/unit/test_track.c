@@ -224,6 +224,39 @@ Test(track, supersedes_the_older_reading_of_another_wording)
     assert_state(&state, "a' a>a'; head a'");
 }
 
+/* Orders of two readings do not compare, the latest scan does: also where it is
+ * told in one wording and its row has another. */
+Test(track, decides_anew_by_the_latest_scan_in_either_wording)
+{
+    struct rs_parcel_state state = {0};
+    rs_tell(&state, &(struct rs_letter_text){"a", 2});
+    struct rs_letter_text second = {"a'", 1, 3, .identity = 2};
+    struct rs_report report = rs_letter_report(&second);
+    struct rs_view_order order = rs_letter_order(&second);
+    report.event[0].said = rs_key_of("reworded", 8);
+    struct rs_reading reading = {2, rs_iana_short(202502)};
+    rs_track_report(&state, rs_test_arena(), &report, 1, RS_LIT("source-1"), reading, 0, &order);
+    assert_state(&state, "a a'-; head a");
+    rs_tell(&state, &(struct rs_letter_text){"a'", 1, 4, .identity = 2});
+    assert_state(&state, "a' a>a'; head a'");
+}
+
+Test(track, remembers_the_latest_scan_that_a_part_has_superseded)
+{
+    struct rs_parcel_state state = {0};
+    rs_tell(&state, &(struct rs_letter_text){"a b", 2});
+    struct rs_letter_text second = {"b'", 1, 3, .identity = 2, .part = true};
+    struct rs_report report = rs_letter_report(&second);
+    struct rs_view_order order = rs_letter_order(&second);
+    report.event[0].said = rs_key_of("reworded", 8);
+    struct rs_reading reading = {2, rs_iana_short(202502)};
+    rs_track_report(&state, rs_test_arena(), &report, 1, RS_LIT("source-1"), reading, 0, &order);
+    rs_tell(&state, &(struct rs_letter_text){"b'", 1, 4, .identity = 2, .part = true});
+    assert_state(&state, "a b' b>b'; head b'");
+    rs_tell(&state, &(struct rs_letter_text){"a'", 1, 5, .identity = 2});
+    assert_state(&state, "a' b' b>b'; head b'");
+}
+
 /* It may read the instants, and so the order, otherwise. */
 Test(track, lets_an_older_release_only_add)
 {
