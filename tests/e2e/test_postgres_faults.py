@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """PostgreSQL that goes away, answers late, or refuses, under running members."""
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -185,6 +186,16 @@ class FailOver(world.Case):
                             "-U", "rastro_owner", "-c", "fast", *arguments, env=env)
         return copy
 
+    def promote(self, standby, receiver):
+        """With what it has: its receiver dies, upon which all its processes start
+        again, and it may be asked for its promotion in between."""
+        os.kill(receiver, signal.SIGKILL)
+
+        def promoted():
+            standby.psql("SELECT pg_promote(false) WHERE pg_is_in_recovery()", check=False)
+            return standby.value("SELECT pg_is_in_recovery()", check=False) == "f"
+        world.wait_for("promotion", promoted, 60)
+
     def take_over(self, copy):
         """Members reach the copy from now on, and so does the judge."""
         primary, self.pg = self.pg, copy
@@ -203,14 +214,12 @@ class FailOver(world.Case):
         self.wait_applied(truth, 0.4)
         # Replication stands still, the members go on.
         receiver = int(standby.value("SELECT pid FROM pg_stat_wal_receiver", database="rastro"))
-        os.kill(receiver, 19)
+        os.kill(receiver, signal.SIGSTOP)
         self.publish(halves[1])
         self.wait_applied(truth, 0.7)
         acknowledged = self.applied(truth)
         self.pg.stop("immediate")
-        os.kill(receiver, 9)
-        standby.psql("SELECT pg_promote()", database="rastro", check=False)
-        world.wait_for("promotion", lambda: standby.value("SELECT pg_is_in_recovery()", check=False) == "f", 60)
+        self.promote(standby, receiver)
         kept = int(standby.value("SELECT sum(next) FROM rastro.positions"))
         self.take_over(standby)
         print(f"    {acknowledged - kept} messages lost with the primary, {kept} kept")
