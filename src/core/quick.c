@@ -125,7 +125,7 @@ static struct rs_view *put_view(struct rs_quick *q, struct rs_arena *arena, cons
 }
 
 /* That a row says when the source looked, where it is no view to decide by, is a
- * fact like any other: it can be written anew without a look for it. */
+ * fact like any other: whether it must be made or set is known without a look. */
 static uint64_t row_tag(const struct rs_quick *q, int32_t source)
 {
     struct rs_key key = {{'r', 'o', 'w'}};
@@ -133,11 +133,14 @@ static uint64_t row_tag(const struct rs_quick *q, int32_t source)
     return rs_table_tag(q->table, RS_TABLE_LINK, key);
 }
 
-static void note_row(struct rs_quick *q, struct rs_arena *arena, int32_t source)
+/* Returns whether the row is there before this batch. */
+static bool note_row(struct rs_quick *q, struct rs_arena *arena, int32_t source)
 {
     unsigned ignored;
     uint64_t tag = row_tag(q, source);
-    if (!known(q, tag, &ignored)) add_word(q, arena, tag);
+    bool there = known_before(q, tag, &ignored);
+    if (!there && !added(q, tag, &ignored)) add_word(q, arena, tag);
+    return there;
 }
 
 /* ---- when a source looked ---------------------------------------------------------------- */
@@ -272,7 +275,10 @@ static bool open_view(const struct rs_quick *q, int32_t source, struct rs_view *
 {
     *ret_there = get_view(q, source, ret);
     if (*ret_there) return ret->current < COUNT_MAX - 1000;
-    *ret = (struct rs_view){.source = source, .order.at_us = RS_INSTANT_NONE, .looked_us = RS_INSTANT_NONE};
+    const struct rs_view *own = find_view(q, source); /* of this batch, to say when it looked */
+    *ret = (struct rs_view){.source = source,
+                            .order.at_us = RS_INSTANT_NONE,
+                            .looked_us = own ? own->looked_us : RS_INSTANT_NONE};
     return true;
 }
 
@@ -348,12 +354,10 @@ bool rs_quick_report(struct rs_quick *q, struct rs_arena *arena, const struct rs
         }
         view.changed = view.decided = true;
     } else if (looked) {
-        unsigned ignored;
-        view.stored |= known_before(q, row_tag(q, source), &ignored);
         view.changed = true;
     }
     if (view.changed) {
-        if (!there) note_row(q, arena, source);
+        if (!there) view.stored = note_row(q, arena, source);
         if (view.looked_us < report->looked_us) view.looked_us = report->looked_us;
         put_view(q, arena, &view);
     }

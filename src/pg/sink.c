@@ -6,19 +6,16 @@
  *   1  positions: compare-and-set of every partition's next under our term.
  *      Zero rows anywhere means that somebody else owns it: roll back.
  *   2  parcels: the new ones, in the order of their natural key.
- *   3  sources' views that decide what is current, by key.  A batch that was
- *      planned from memory compares and sets their versions.  Else they are
- *      locked, what is known of the parcels is read, everything decided, and
- *      then they are set.
+ *   3  sources' views, by key: first those that are there, then new ones.  A
+ *      batch that was planned from memory compares and sets their versions.
+ *      Else they are locked, what is known of the parcels is read, everything
+ *      decided, and then they are set.
  *   4  parcels' status hints, by id.
- *   5  events by (parcel, fp); then the log, the other views, facts, links,
- *      orders and quarantine, each by its key; last this session's proof.
+ *   5  events by (parcel, fp); then the log, facts, links, orders and
+ *      quarantine, each by its key; last this session's proof.
  * Every writer passes these steps in this order and each step in the order of
  * its key, so two transactions that share rows wait for each other but never
- * in a circle: whoever waits in a step holds only what comes before.  The one
- * exception: views that do not decide, touched in step 5 for when their source
- * last looked, are not locked in step 3; a circle there is PostgreSQL's to
- * break (40P01), and the batch goes again.
+ * in a circle: whoever waits in a step holds only what comes before.
  *
  * When it fails (rule D6) the transaction is gone and the batch is still here,
  * decoded; it is decided anew from what PostgreSQL then knows, by the safe path.
@@ -235,7 +232,7 @@ static int decide_safely(struct rs_work *work, struct rs_diag *diag)
 static int write_rows(struct rs_work *work, struct rs_diag *diag)
 {
     int err = work->planned ? rs_work_parcels(work, diag) : decide_safely(work, diag);
-    if (!err) err = rs_work_compare_views(work, diag);
+    if (!err) err = rs_work_put_views(work, diag);
     if (!err) err = rs_work_status(work, diag);
     if (!err) err = rs_work_events(work, diag);
     if (!err) err = rs_work_rest(work, diag);

@@ -4,19 +4,19 @@
 
 /* ---- sources' views ------------------------------------------------------------- */
 
-/* A pair of parcel and source whose view decides what is current. */
+/* A pair of parcel and source that the batch tells of. */
 struct pair {
     uint32_t parcel;
     int32_t source;
+    bool decides;
 };
 
 /* A source that tells histories has a view that others decide by, also where
- * this message only adds to it. */
+ * this message only adds to it; any other one's may be told when it looked. */
 static bool needs_view(const struct rs_work *work, const struct rs_work_ref *ref)
 {
     const struct rs_report *report = ref->report;
     const struct rs_profile *profile = rs_work_message(work, ref->message)->message.profile;
-    if (!report) return false;
     return report->facts.any || (report->event_count && profile && rs_profile_tells_histories(profile));
 }
 
@@ -28,11 +28,12 @@ static uint32_t collect_pairs(struct rs_work *work, struct pair *ret)
         if (!parcel->exists) continue;
         uint32_t first = n;
         for (uint32_t r = parcel->ref; r < parcel->ref + parcel->ref_n; r++) {
-            if (!needs_view(work, &work->ref[r])) continue;
+            if (!work->ref[r].report) continue;
             int32_t source = work->source[work->ref[r].message - work->from];
             uint32_t k = first;
             while (k < n && ret[k].source != source) k++;
-            if (k == n) ret[n++] = (struct pair){p, source};
+            if (k == n) ret[n++] = (struct pair){p, source, false};
+            ret[k].decides |= needs_view(work, &work->ref[r]);
         }
     }
     return n;
@@ -96,8 +97,9 @@ static int lock_pairs(struct rs_work *work, const struct pair *pair, uint32_t n,
     return RS_OK;
 }
 
-/* Those that are not there.  If somebody else made one meanwhile it cannot be
- * locked now, behind later ones: all is tried again, and then it is there. */
+/* Makes those that decide and are not there.  If somebody else made one meanwhile
+ * it cannot be locked now, behind later ones: all is tried again, and then it is
+ * there. */
 static int add_missing(struct rs_work *work, struct pair *pair, uint32_t n, struct rs_diag *diag)
 {
     static const char add[] =
@@ -108,29 +110,28 @@ static int add_missing(struct rs_work *work, struct pair *pair, uint32_t n, stru
         "ORDER BY 1, 2 ON CONFLICT DO NOTHING";
     uint32_t missing = 0;
     for (uint32_t i = 0; i < n; i++) {
-        const struct rs_view *view = rs_track_view(&work->parcel[pair[i].parcel].state, pair[i].source);
-        if (!view || !view->stored) pair[missing++] = pair[i];
+        struct rs_parcel_state *state = &work->parcel[pair[i].parcel].state;
+        struct rs_view *view = rs_track_view(state, pair[i].source);
+        if (view) continue;
+        /* Nor is one taken up that is made meanwhile. */
+        view = rs_track_add_view(state, work->arena);
+        view->source = pair[i].source;
+        view->stored = pair[i].decides;
+        if (view->stored) pair[missing++] = pair[i];
     }
+    if (!missing) return RS_OK;
     put_pairs(work, pair, missing);
     struct rs_pg_rows *rows;
     int err = rs_pg_run(work->pg, add, &work->params, &rows, diag);
-    if (err) return err;
-    if (rs_pg_affected(rows) != missing) {
-        return rs_fail(diag, RS_E_CONFLICT, "another member told of a source's view meanwhile");
+    if (!err && rs_pg_affected(rows) != missing) {
+        err = rs_fail(diag, RS_E_CONFLICT, "another member told of a source's view meanwhile");
     }
-    for (uint32_t i = 0; i < missing; i++) {
-        struct rs_parcel_state *state = &work->parcel[pair[i].parcel].state;
-        struct rs_view *view = rs_track_view(state, pair[i].source);
-        if (!view) view = rs_track_add_view(state, work->arena);
-        view->source = pair[i].source;
-        view->stored = true;
-    }
-    return RS_OK;
+    return err;
 }
 
-/* Locks the views that decide, in the order of their keys, and makes those that
- * are not there. */
-static int lock_deciding(struct rs_work *work, struct rs_diag *diag)
+/* Locks the views that the batch may set, in the order of their keys, and makes
+ * those that decide and are not there. */
+static int lock_told(struct rs_work *work, struct rs_diag *diag)
 {
     struct pair *pair = rs_arena_get(work->arena, (work->ref_n + 1) * sizeof *pair);
     uint32_t n = collect_pairs(work, pair);
@@ -178,7 +179,7 @@ int rs_work_load_views(struct rs_work *work, struct rs_diag *diag)
 
 int rs_work_lock_views(struct rs_work *work, struct rs_diag *diag)
 {
-    int err = lock_deciding(work, diag);
+    int err = lock_told(work, diag);
     return err ? err : rs_work_load_views(work, diag);
 }
 

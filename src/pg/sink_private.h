@@ -284,7 +284,7 @@ void rs_work_encode(struct rs_work *work);
 int rs_work_events(struct rs_work *work, struct rs_diag *diag);
 
 /* ---- sink_rest.c: views, and what lies behind the events, in the fixed order */
-int rs_work_compare_views(struct rs_work *work, struct rs_diag *diag);
+int rs_work_put_views(struct rs_work *work, struct rs_diag *diag);
 int rs_work_rest(struct rs_work *work, struct rs_diag *diag);
 
 /* ---- sink_quarantine.c */

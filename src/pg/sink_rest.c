@@ -103,9 +103,9 @@ static int by_view_key(const void *a, const void *b)
     return (x->v->source > y->v->source) - (x->v->source < y->v->source);
 }
 
-/* The views to be written, sorted as every writer does: those that decide or
- * those that only say when their source looked, of rows that are there or not. */
-static uint32_t collect_views(const struct rs_work *work, bool decided, bool stored, struct view_row **ret)
+/* The views to be written, of rows that are there or not, sorted as every writer
+ * does: those that decide, and those that only say when their source looked. */
+static uint32_t collect_views(const struct rs_work *work, bool stored, struct view_row **ret)
 {
     uint32_t n = 0;
     for (uint32_t k = 0; k < work->parcel_n; k++) n += work->parcel[k].state.view_n;
@@ -115,8 +115,7 @@ static uint32_t collect_views(const struct rs_work *work, bool decided, bool sto
         const struct rs_work_parcel *parcel = &work->parcel[k];
         for (uint32_t i = 0; i < parcel->state.view_n; i++) {
             const struct rs_view *view = &parcel->state.view[i];
-            if (!view->changed || view->decided != decided || view->stored != stored) continue;
-            row[n++] = (struct view_row){parcel->id, view};
+            if (view->changed && view->stored == stored) row[n++] = (struct view_row){parcel->id, view};
         }
     }
     if (n) qsort(row, n, sizeof *row, by_view_key);
@@ -124,53 +123,44 @@ static uint32_t collect_views(const struct rs_work *work, bool decided, bool sto
     return n;
 }
 
-static void put_view_keys(struct rs_work *work, const struct view_row *row, uint32_t n)
+/* Of a row that is there NULL leaves what it has: it only says when its source
+ * looked. */
+static void put_view_rows(struct rs_work *work, const struct view_row *row, uint32_t n, bool stored)
 {
     struct rs_pg_params *p = &work->params;
+#define EACH_VIEW(element, put)                                          \
+    EACH(work, n, element, {                                             \
+        const struct rs_view *v = row[i].v;                              \
+        if (v->decided || !stored) put;                                  \
+        else rs_pg_array_null(p);                                        \
+    })
     EACH(work, n, RS_PG_INT8, rs_pg_array_int8(p, row[i].parcel_id));
     EACH(work, n, RS_PG_INT2, rs_pg_array_int2(p, (int16_t)row[i].v->source));
     EACH(work, n, RS_PG_TIME, rs_pg_array_time(p, row[i].v->looked_us));
-}
-
-static void put_view_rows(struct rs_work *work, const struct view_row *row, uint32_t n)
-{
-    struct rs_pg_params *p = &work->params;
-    put_view_keys(work, row, n);
-    EACH(work, n, RS_PG_INT4, rs_pg_array_int4(p, row[i].v->rev));
-    EACH(work, n, RS_PG_INT8, rs_pg_array_int8(p, row[i].v->order.at_us));
-    EACH(work, n, RS_PG_INT4, rs_pg_array_int4(p, row[i].v->order.count));
-    EACH(work, n, RS_PG_INT8, rs_pg_array_int8(p, row[i].v->order.published_us));
-    EACH(work, n, RS_PG_INT2, rs_pg_array_int2(p, (int16_t)row[i].v->order.topic));
-    EACH(work, n, RS_PG_INT4, rs_pg_array_int4(p, row[i].v->order.partition));
-    EACH(work, n, RS_PG_INT8, rs_pg_array_int8(p, row[i].v->order.offset));
+    EACH_VIEW(RS_PG_INT4, rs_pg_array_int4(p, v->rev));
+    EACH_VIEW(RS_PG_INT8, rs_pg_array_int8(p, v->order.at_us));
+    EACH_VIEW(RS_PG_INT4, rs_pg_array_int4(p, v->order.count));
+    EACH_VIEW(RS_PG_INT8, rs_pg_array_int8(p, v->order.published_us));
+    EACH_VIEW(RS_PG_INT2, rs_pg_array_int2(p, (int16_t)v->order.topic));
+    EACH_VIEW(RS_PG_INT4, rs_pg_array_int4(p, v->order.partition));
+    EACH_VIEW(RS_PG_INT8, rs_pg_array_int8(p, v->order.offset));
     EACH(work, n, RS_PG_UUID, {
         static const struct rs_key unread; /* only its tag is known: the row keeps what it has */
         if (row[i].v->has_facts && !rs_key_eq(row[i].v->facts, unread)) rs_pg_array_bytes(p, row[i].v->facts.b, 16);
         else rs_pg_array_null(p);
     });
-    EACH(work, n, RS_PG_INT2, rs_pg_array_int2(p, (int16_t)row[i].v->order.identity));
-    EACH(work, n, RS_PG_INT4, rs_pg_array_int4(p, (int32_t)row[i].v->version + row[i].v->decided));
+    EACH_VIEW(RS_PG_INT2, rs_pg_array_int2(p, (int16_t)v->order.identity));
+    EACH_VIEW(RS_PG_INT4, rs_pg_array_int4(p, (int32_t)v->version + v->decided));
+#undef EACH_VIEW
 }
 
-#define VIEW_ROWS                                                                                        \
-    " FROM unnest($1::bigint[], $2::smallint[], $3::timestamptz[], $4::int[], $5::bigint[], $6::int[], " \
-    "$7::bigint[], $8::smallint[], $9::int[], $10::bigint[], $11::uuid[], $12::smallint[], $13::int[]) " \
-    "w (parcel_id, source, looked_at, rev, order_at, order_count, order_published, order_topic, "        \
-    "order_partition, order_offset, facts_key, order_identity, version) "
-#define ADD_VIEWS                                                                                       \
-    "INSERT INTO rastro.source_views AS v (parcel_id, source, looked_at, rev, order_at, order_count, "  \
-    "order_published, order_topic, order_partition, order_offset, facts_key, order_identity, version) " \
-    "SELECT *" VIEW_ROWS "ON CONFLICT (parcel_id, source) DO UPDATE SET "
-#define SET_VIEW(from)                                                                                        \
-    "looked_at = greatest(v.looked_at, " from ".looked_at), version = " from ".version, rev = " from ".rev, " \
-    "order_at = " from ".order_at, order_count = " from ".order_count, order_published = " from               \
-    ".order_published, order_topic = " from ".order_topic, order_partition = " from ".order_partition, "      \
-    "order_offset = " from ".order_offset, order_identity = " from ".order_identity, "                        \
-    "facts_key = coalesce(" from ".facts_key, v.facts_key) "
-
 /* Every one must be as it was expected to be. */
-static int put_views(struct rs_work *work, const char *sql, uint32_t n, struct rs_diag *diag)
+static int put_views(struct rs_work *work, bool stored, const char *sql, struct rs_diag *diag)
 {
+    struct view_row *row;
+    uint32_t n = collect_views(work, stored, &row);
+    if (!n) return RS_OK;
+    put_view_rows(work, row, n, stored);
     struct rs_pg_rows *rows;
     int err = rs_pg_run(work->pg, sql, &work->params, &rows, diag);
     if (!err && rs_pg_affected(rows) != n) {
@@ -179,45 +169,32 @@ static int put_views(struct rs_work *work, const char *sql, uint32_t n, struct r
     return err;
 }
 
-/* Before the events: what was decided by a view holds only if its row is still
- * the one that it was decided from.  Rows that the safe path has locked are. */
-int rs_work_compare_views(struct rs_work *work, struct rs_diag *diag)
-{
-    static const char set[] = "UPDATE rastro.source_views v SET " SET_VIEW("w") VIEW_ROWS
-        "WHERE v.parcel_id = w.parcel_id AND v.source = w.source AND v.version = w.version - 1";
-    static const char add[] = ADD_VIEWS SET_VIEW("excluded") "WHERE v.version = excluded.version - 1";
-    struct view_row *row;
-    uint32_t n = collect_views(work, true, true, &row);
-    int err = RS_OK;
-    if (n) {
-        put_view_rows(work, row, n);
-        err = put_views(work, set, n, diag);
-    }
-    n = err ? 0 : collect_views(work, true, false, &row);
-    if (!n) return err;
-    put_view_rows(work, row, n);
-    return put_views(work, add, n, diag);
-}
+#define VIEW_COLUMNS                                                                                   \
+    "parcel_id, source, looked_at, rev, order_at, order_count, order_published, order_topic, "         \
+    "order_partition, order_offset, facts_key, order_identity, version"
+#define VIEW_ROWS                                                                                        \
+    " FROM unnest($1::bigint[], $2::smallint[], $3::timestamptz[], $4::int[], $5::bigint[], $6::int[], " \
+    "$7::bigint[], $8::smallint[], $9::int[], $10::bigint[], $11::uuid[], $12::smallint[], $13::int[]) " \
+    "w (" VIEW_COLUMNS ") "
+#define KEEP(column) column " = coalesce(w." column ", v." column ")"
 
-/* When sources last looked; of two times the later one counts. */
-static int put_looks(struct rs_work *work, struct rs_diag *diag)
+/* Before the events: what was decided by a view holds only if its row is still
+ * the one that it was decided from.  Rows that the safe path has locked are.
+ * Rows that are not there are added behind all others, and give way at once to
+ * one that is: whoever waits here for another's row holds none that an earlier
+ * step wants. */
+int rs_work_put_views(struct rs_work *work, struct rs_diag *diag)
 {
     static const char set[] =
-        "UPDATE rastro.source_views v SET looked_at = greatest(v.looked_at, w.looked_at) "
-        "FROM unnest($1::bigint[], $2::smallint[], $3::timestamptz[]) w (parcel_id, source, looked_at) "
-        "WHERE v.parcel_id = w.parcel_id AND v.source = w.source";
-    static const char add[] = ADD_VIEWS "looked_at = greatest(v.looked_at, excluded.looked_at)";
-    struct view_row *row;
-    uint32_t n = collect_views(work, false, true, &row);
-    int err = RS_OK;
-    if (n) {
-        put_view_keys(work, row, n);
-        err = put_views(work, set, n, diag);
-    }
-    n = err ? 0 : collect_views(work, false, false, &row);
-    if (!n) return err;
-    put_view_rows(work, row, n);
-    return put_views(work, add, n, diag);
+        "UPDATE rastro.source_views v SET looked_at = greatest(v.looked_at, w.looked_at), " KEEP("rev") ", " KEEP(
+            "order_at") ", " KEEP("order_count") ", " KEEP("order_published") ", " KEEP("order_topic") ", " KEEP(
+            "order_partition") ", " KEEP("order_offset") ", " KEEP("facts_key") ", " KEEP("order_identity") ", " KEEP(
+            "version") VIEW_ROWS "WHERE v.parcel_id = w.parcel_id AND v.source = w.source "
+                                 "AND v.version = coalesce(w.version - 1, v.version)";
+    static const char add[] =
+        "INSERT INTO rastro.source_views (" VIEW_COLUMNS ") SELECT *" VIEW_ROWS "ON CONFLICT DO NOTHING";
+    int err = put_views(work, true, set, diag);
+    return err ? err : put_views(work, false, add, diag);
 }
 
 /* ---- facts ------------------------------------------------------------------------- */
@@ -464,7 +441,6 @@ static int put_wordings(struct rs_work *work, struct rs_diag *diag)
 int rs_work_rest(struct rs_work *work, struct rs_diag *diag)
 {
     int err = put_changes(work, diag);
-    if (!err) err = put_looks(work, diag);
     if (!err) err = put_facts(work, diag);
     if (!err) err = put_links(work, diag);
     if (!err) err = put_wordings(work, diag);

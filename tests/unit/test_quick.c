@@ -45,12 +45,15 @@ static void save(struct rs_track_store *store, struct rs_parcel_state *state)
     static const struct rs_key unread;
     for (uint32_t i = 0; i < state->view_n; i++) {
         struct rs_view *view = &state->view[i];
+        bool there = false;
         for (uint32_t k = 0; k < store->views; k++) {
             if (store->view[k].source != view->source) continue;
+            there = true;
             if (rs_key_eq(view->facts, unread)) view->facts = store->view[k].facts;
             if (view->decided)
                 cr_assert_eq(store->view[k].version, view->version, "decided from another version than is there");
         }
+        if (view->changed) cr_assert_eq(view->stored, there, "made and set are not the same");
         view->version += view->decided;
     }
     rs_store_save(store, state);
