@@ -1,8 +1,13 @@
 /* copy.h - rows in COPY's binary format.
  *
- * Each function writes one column at `to` and returns where the next one goes;
- * whoever calls has made room: RS_COPY_FIXED bytes a column and the length of
- * each text.  A row starts with its number of columns.
+ *   rs_copy_begin(buf)
+ *     for each row: to = rs_copy_row(buf, columns, bytes of all texts)
+ *                   to = rs_copy_int8(to, ...), one call a column
+ *                   rs_copy_row_end(buf, to)
+ *   rs_copy_end(buf), and the buffer is for rs_pg_copy
+ *
+ * Each function for a column writes it at `to` and returns where the next one
+ * goes; rs_copy_row has made room for RS_COPY_FIXED bytes a column and the texts.
  */
 #ifndef RASTRO_PG_COPY_H
 #define RASTRO_PG_COPY_H
@@ -27,6 +32,28 @@ static inline char *rs_copy_32(char *to, uint32_t v)
     v = __builtin_bswap32(v);
     memcpy(to, &v, sizeof v);
     return to + sizeof v;
+}
+
+static inline void rs_copy_begin(struct rs_buf *rows)
+{
+    rs_buf_clear(rows);
+    rs_buf_put(rows, rs_copy_head, sizeof rs_copy_head);
+}
+
+static inline char *rs_copy_row(struct rs_buf *rows, unsigned columns, size_t texts)
+{
+    rs_buf_reserve(rows, (columns + 1) * RS_COPY_FIXED + texts);
+    return rs_copy_16(rows->p + rows->n, (uint16_t)columns);
+}
+
+static inline void rs_copy_row_end(struct rs_buf *rows, const char *to)
+{
+    rows->n = (size_t)(to - rows->p);
+}
+
+static inline void rs_copy_end(struct rs_buf *rows)
+{
+    rs_buf_put(rows, "\377\377", 2);
 }
 
 static inline char *rs_copy_int8(char *to, int64_t v)

@@ -59,6 +59,7 @@ void rs_work_close(struct rs_work *work)
     rs_pg_params_free(&work->params);
     rs_buf_free(&work->rows);
     rs_buf_free(&work->raw);
+    rs_buf_free(&work->more);
     rs_raw_coder_free(work->coder);
 }
 

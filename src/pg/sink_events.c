@@ -74,8 +74,8 @@ static void put_row(struct rs_work *work, int32_t at, const struct rs_work_event
     const struct rs_batch_message *bm = rs_work_message(work, known->message);
     const struct rs_partition *partition = rs_work_partition(work, known->message);
     pack_raw(work, bm, e);
-    rs_buf_reserve(out, (EVENT_COLUMN_COUNT + 4) * RS_COPY_FIXED + words_length(e) + work->raw.n + RS_SHA256_LEN);
-    char *to = rs_copy_16(out->p + out->n, (uint16_t)(EVENT_COLUMN_COUNT + !work->planned));
+    char *to = rs_copy_row(out, EVENT_COLUMN_COUNT + !work->planned,
+                           sizeof e->fp + sizeof e->said + words_length(e) + work->raw.n + RS_SHA256_LEN);
     if (!work->planned) to = rs_copy_int4(to, at);
     to = rs_copy_int8(to, row->parcel_id);
     to = rs_copy_time(to, e->instant_us);
@@ -105,7 +105,7 @@ static void put_row(struct rs_work *work, int32_t at, const struct rs_work_event
     } else {
         to = rs_copy_null(to);
     }
-    out->n = (size_t)(to - out->p);
+    rs_copy_row_end(out, to);
 }
 
 /* ---- all rows --------------------------------------------------------------------- */
@@ -167,13 +167,12 @@ static void prefetch_event(const struct rs_event *e)
 
 void rs_work_encode(struct rs_work *work)
 {
-    rs_buf_clear(&work->rows);
-    rs_buf_put(&work->rows, rs_copy_head, sizeof rs_copy_head);
+    rs_copy_begin(&work->rows);
     for (uint32_t i = 0; i < work->event_n; i++) {
         if (i + 4 < work->event_n) prefetch_event(work->event[i + 4].known->event);
         if (!work->event[i].refused) put_row(work, (int32_t)i, &work->event[i]);
     }
-    rs_buf_put(&work->rows, "\377\377", 2);
+    rs_copy_end(&work->rows);
 }
 
 static int write_straight(struct rs_work *work, struct rs_diag *diag)

@@ -102,7 +102,8 @@ struct rs_work {
     struct rs_pg *pg; /* of the statements: the sink's asking session, then its writing one */
     struct rs_arena *arena;
     struct rs_pg_params params;
-    struct rs_buf rows, raw;
+    struct rs_buf rows, raw; /* the events' COPY, encoded ahead; one packed event */
+    struct rs_buf more;      /* any other COPY, encoded when it is sent */
     struct rs_raw_coder *coder;
 
     /* of one attempt, in `arena`; rs_work_open starts it */
@@ -283,8 +284,10 @@ extern const char rs_sink_temporary[]; /* makes the session's temporary table */
 void rs_work_encode(struct rs_work *work);
 int rs_work_events(struct rs_work *work, struct rs_diag *diag);
 
-/* ---- sink_rest.c: views, and what lies behind the events, in the fixed order */
+/* ---- sink_views.c */
 int rs_work_put_views(struct rs_work *work, struct rs_diag *diag);
+
+/* ---- sink_rest.c: what lies behind the events, in the fixed order */
 int rs_work_rest(struct rs_work *work, struct rs_diag *diag);
 
 /* ---- sink_quarantine.c */

@@ -1,44 +1,9 @@
 /* What a batch writes behind the events, each kind sorted by its key: the log
- * of what is current, sources' views, facts, links, orders, wordings. */
+ * of what is current, facts, links, orders, wordings. */
 #include <stdlib.h>
 
-#include "sink_private.h"
-
-/* Puts one array, an element for each i in [0, n). */
-#define EACH(work, n, element, put)                 \
-    do {                                            \
-        rs_pg_array_open(&(work)->params, element); \
-        for (uint32_t i = 0; i < (n); i++) {        \
-            put;                                    \
-        }                                           \
-        rs_pg_array_close(&(work)->params);         \
-    } while (0)
-
-static void put_text(struct rs_pg_params *p, struct rs_str s)
-{
-    if (s.n) rs_pg_array_bytes(p, s.p, s.n);
-    else rs_pg_array_null(p);
-}
-
-static int16_t topic_of(const struct rs_work *work, uint32_t message)
-{
-    return rs_work_partition(work, message)->topic_id;
-}
-
-static int32_t number_of(const struct rs_work *work, uint32_t message)
-{
-    return rs_work_partition(work, message)->number;
-}
-
-static int64_t offset_of(const struct rs_work *work, uint32_t message)
-{
-    return rs_work_message(work, message)->offset;
-}
-
-static int64_t published_of(const struct rs_work *work, uint32_t message)
-{
-    return rs_work_message(work, message)->message.published_us;
-}
+#include "copy.h"
+#include "sink_rows.h"
 
 /* ---- the log ------------------------------------------------------------------- */
 
@@ -89,114 +54,6 @@ static int put_changes(struct rs_work *work, struct rs_diag *diag)
     return rs_pg_run(work->pg, add, p, NULL, diag);
 }
 
-/* ---- views ---------------------------------------------------------------------- */
-
-struct view_row {
-    int64_t parcel_id;
-    const struct rs_view *v;
-};
-
-static int by_view_key(const void *a, const void *b)
-{
-    const struct view_row *x = a, *y = b;
-    if (x->parcel_id != y->parcel_id) return x->parcel_id < y->parcel_id ? -1 : 1;
-    return (x->v->source > y->v->source) - (x->v->source < y->v->source);
-}
-
-/* The views to be written, of rows that are there or not, sorted as every writer
- * does: those that decide, and those that only say when their source looked. */
-static uint32_t collect_views(const struct rs_work *work, bool stored, struct view_row **ret)
-{
-    uint32_t n = 0;
-    for (uint32_t k = 0; k < work->parcel_n; k++) n += work->parcel[k].state.view_n;
-    struct view_row *row = rs_arena_get(work->arena, (n + 1) * sizeof *row);
-    n = 0;
-    for (uint32_t k = 0; k < work->parcel_n; k++) {
-        const struct rs_work_parcel *parcel = &work->parcel[k];
-        for (uint32_t i = 0; i < parcel->state.view_n; i++) {
-            const struct rs_view *view = &parcel->state.view[i];
-            if (view->changed && view->stored == stored) row[n++] = (struct view_row){parcel->id, view};
-        }
-    }
-    if (n) qsort(row, n, sizeof *row, by_view_key);
-    *ret = row;
-    return n;
-}
-
-/* Of a row that is there NULL leaves what it has: it only says when its source
- * looked. */
-static void put_view_rows(struct rs_work *work, const struct view_row *row, uint32_t n, bool stored)
-{
-    struct rs_pg_params *p = &work->params;
-#define EACH_VIEW(element, put)                                          \
-    EACH(work, n, element, {                                             \
-        const struct rs_view *v = row[i].v;                              \
-        if (v->decided || !stored) put;                                  \
-        else rs_pg_array_null(p);                                        \
-    })
-    EACH(work, n, RS_PG_INT8, rs_pg_array_int8(p, row[i].parcel_id));
-    EACH(work, n, RS_PG_INT2, rs_pg_array_int2(p, (int16_t)row[i].v->source));
-    EACH(work, n, RS_PG_TIME, rs_pg_array_time(p, row[i].v->looked_us));
-    EACH_VIEW(RS_PG_INT4, rs_pg_array_int4(p, v->rev));
-    EACH_VIEW(RS_PG_INT8, rs_pg_array_int8(p, v->order.at_us));
-    EACH_VIEW(RS_PG_INT4, rs_pg_array_int4(p, v->order.count));
-    EACH_VIEW(RS_PG_INT8, rs_pg_array_int8(p, v->order.published_us));
-    EACH_VIEW(RS_PG_INT2, rs_pg_array_int2(p, (int16_t)v->order.topic));
-    EACH_VIEW(RS_PG_INT4, rs_pg_array_int4(p, v->order.partition));
-    EACH_VIEW(RS_PG_INT8, rs_pg_array_int8(p, v->order.offset));
-    EACH(work, n, RS_PG_UUID, {
-        static const struct rs_key unread; /* only its tag is known: the row keeps what it has */
-        if (row[i].v->has_facts && !rs_key_eq(row[i].v->facts, unread)) rs_pg_array_bytes(p, row[i].v->facts.b, 16);
-        else rs_pg_array_null(p);
-    });
-    EACH_VIEW(RS_PG_INT2, rs_pg_array_int2(p, (int16_t)v->order.identity));
-    EACH_VIEW(RS_PG_INT4, rs_pg_array_int4(p, (int32_t)v->version + v->decided));
-#undef EACH_VIEW
-}
-
-/* Every one must be as it was expected to be. */
-static int put_views(struct rs_work *work, bool stored, const char *sql, struct rs_diag *diag)
-{
-    struct view_row *row;
-    uint32_t n = collect_views(work, stored, &row);
-    if (!n) return RS_OK;
-    put_view_rows(work, row, n, stored);
-    struct rs_pg_rows *rows;
-    int err = rs_pg_run(work->pg, sql, &work->params, &rows, diag);
-    if (!err && rs_pg_affected(rows) != n) {
-        err = rs_fail(diag, RS_E_CONFLICT, "another member decided what is current meanwhile");
-    }
-    return err;
-}
-
-#define VIEW_COLUMNS                                                                                   \
-    "parcel_id, source, looked_at, rev, order_at, order_count, order_published, order_topic, "         \
-    "order_partition, order_offset, facts_key, order_identity, version"
-#define VIEW_ROWS                                                                                        \
-    " FROM unnest($1::bigint[], $2::smallint[], $3::timestamptz[], $4::int[], $5::bigint[], $6::int[], " \
-    "$7::bigint[], $8::smallint[], $9::int[], $10::bigint[], $11::uuid[], $12::smallint[], $13::int[]) " \
-    "w (" VIEW_COLUMNS ") "
-#define KEEP(column) column " = coalesce(w." column ", v." column ")"
-
-/* Before the events: what was decided by a view holds only if its row is still
- * the one that it was decided from.  Rows that the safe path has locked are.
- * Rows that are not there are added behind all others, and give way at once to
- * one that is: whoever waits here for another's row holds none that an earlier
- * step wants. */
-int rs_work_put_views(struct rs_work *work, struct rs_diag *diag)
-{
-    static const char set[] =
-        "UPDATE rastro.source_views v SET looked_at = greatest(v.looked_at, w.looked_at), " KEEP("rev") ", " KEEP(
-            "order_at") ", " KEEP("order_count") ", " KEEP("order_published") ", " KEEP("order_topic") ", " KEEP(
-            "order_partition") ", " KEEP("order_offset") ", " KEEP("facts_key") ", " KEEP("order_identity") ", " KEEP(
-            "version") VIEW_ROWS "WHERE v.parcel_id = w.parcel_id AND v.source = w.source "
-                                 "AND v.version = coalesce(w.version - 1, v.version)";
-    static const char add[] =
-        "INSERT INTO rastro.source_views (" VIEW_COLUMNS ") SELECT *" VIEW_ROWS "ON CONFLICT DO NOTHING";
-    int err = put_views(work, true, set, diag);
-    return err ? err : put_views(work, false, add, diag);
-}
-
 /* ---- facts ------------------------------------------------------------------------- */
 
 static struct rs_str country_of(const struct rs_place *place)
@@ -224,25 +81,84 @@ static const struct rs_place *fact_destination(const void *list, uint32_t i)
     return &((const struct rs_work_facts *)list)[i].facts->destination;
 }
 
-#define ADD_FACTS                                                                                                   \
-    "INSERT INTO rastro.parcel_facts (parcel_id, source, rev, published_at, topic, kafka_partition, kafka_offset, " \
-    "promised_from, promised_to, estimated_from, estimated_to, signed_at, signed_by, service, order_id, "           \
-    "origin_country, origin_region, origin_city, origin_postcode, "                                                 \
-    "destination_country, destination_region, destination_city, destination_postcode) "                             \
-    "SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::int[], $4::timestamptz[], $5::smallint[], $6::int[], "  \
-    "$7::bigint[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], "                  \
-    "$12::timestamptz[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], "            \
-    "$19::text[], $20::text[], $21::text[], $22::text[], $23::text[]) w (a, b, c) "                                 \
-    "ORDER BY a, b, c"
+#define FACT_COLUMNS                                                                                             \
+    "parcel_id, source, rev, published_at, topic, kafka_partition, kafka_offset, promised_from, promised_to, "   \
+    "estimated_from, estimated_to, signed_at, signed_by, service, order_id, "                                    \
+    "origin_country, origin_region, origin_city, origin_postcode, "                                              \
+    "destination_country, destination_region, destination_city, destination_postcode"
+#define FACT_COLUMN_COUNT 23
+
+static size_t place_length(const struct rs_place *place)
+{
+    return (size_t)country_of(place).n + place->region.n + place->city.n + place->name.n;
+}
+
+static char *copy_place(char *to, const struct rs_place *place)
+{
+    to = rs_copy_text(to, country_of(place));
+    to = rs_copy_text(to, place->region);
+    to = rs_copy_text(to, place->city);
+    return rs_copy_text(to, place->name);
+}
 
 /* A plan's revisions are new, as the versions of its views prove. */
+static int copy_facts(struct rs_work *work, struct rs_diag *diag)
+{
+    static const char copy[] = "COPY rastro.parcel_facts (" FACT_COLUMNS ") FROM STDIN (FORMAT binary)";
+    rs_copy_begin(&work->more);
+    for (uint32_t i = 0; i < work->facts_n; i++) {
+        const struct rs_work_facts *row = &work->facts[i];
+        const struct rs_facts *f = row->facts;
+        char *to = rs_copy_row(&work->more, FACT_COLUMN_COUNT, (size_t)f->signed_by.n + f->service.n + f->order.n +
+                                                                   place_length(&f->origin) +
+                                                                   place_length(&f->destination));
+        to = rs_copy_int8(to, work->parcel[row->parcel].id);
+        to = rs_copy_int2(to, (int16_t)row->source);
+        to = rs_copy_int4(to, row->rev);
+        to = rs_copy_time(to, published_of(work, row->message));
+        to = rs_copy_int2(to, topic_of(work, row->message));
+        to = rs_copy_int4(to, number_of(work, row->message));
+        to = rs_copy_int8(to, offset_of(work, row->message));
+        to = rs_copy_time(to, f->promised.from_us);
+        to = rs_copy_time(to, f->promised.to_us);
+        to = rs_copy_time(to, f->estimated.from_us);
+        to = rs_copy_time(to, f->estimated.to_us);
+        to = rs_copy_time(to, f->signed_us);
+        to = rs_copy_text(to, f->signed_by);
+        to = rs_copy_text(to, f->service);
+        to = rs_copy_text(to, f->order);
+        to = copy_place(to, &f->origin);
+        to = copy_place(to, &f->destination);
+        rs_copy_row_end(&work->more, to);
+    }
+    rs_copy_end(&work->more);
+    return rs_pg_copy(work->pg, copy, &work->more, NULL, diag);
+}
+
+static int by_fact_key(const void *a, const void *b, void *self)
+{
+    const struct rs_work_parcel *parcel = self;
+    const struct rs_work_facts *x = a, *y = b;
+    int64_t p = parcel[x->parcel].id, q = parcel[y->parcel].id;
+    if (p != q) return p < q ? -1 : 1;
+    if (x->source != y->source) return x->source < y->source ? -1 : 1;
+    return (x->rev > y->rev) - (x->rev < y->rev);
+}
+
 static int put_facts(struct rs_work *work, struct rs_diag *diag)
 {
-    static const char add_new[] = ADD_FACTS, add[] = ADD_FACTS " ON CONFLICT DO NOTHING";
+    static const char add[] =
+        "INSERT INTO rastro.parcel_facts (" FACT_COLUMNS ") "
+        "SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::int[], $4::timestamptz[], $5::smallint[], $6::int[], "
+        "$7::bigint[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], "
+        "$12::timestamptz[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], "
+        "$19::text[], $20::text[], $21::text[], $22::text[], $23::text[]) ON CONFLICT DO NOTHING";
     struct rs_pg_params *p = &work->params;
     uint32_t n = work->facts_n;
     if (!n) return RS_OK;
-    const struct rs_work_facts *f = work->facts;
+    struct rs_work_facts *f = work->facts;
+    qsort_r(f, n, sizeof *f, by_fact_key, work->parcel);
+    if (work->planned) return copy_facts(work, diag);
     EACH(work, n, RS_PG_INT8, rs_pg_array_int8(p, work->parcel[f[i].parcel].id));
     EACH(work, n, RS_PG_INT2, rs_pg_array_int2(p, (int16_t)f[i].source));
     EACH(work, n, RS_PG_INT4, rs_pg_array_int4(p, f[i].rev));
@@ -260,7 +176,7 @@ static int put_facts(struct rs_work *work, struct rs_diag *diag)
     EACH(work, n, RS_PG_TEXT, put_text(p, f[i].facts->order));
     put_place(work, n, fact_origin, f);
     put_place(work, n, fact_destination, f);
-    return rs_pg_run(work->pg, work->planned ? add_new : add, p, NULL, diag);
+    return rs_pg_run(work->pg, add, p, NULL, diag);
 }
 
 /* ---- links -------------------------------------------------------------------------- */
