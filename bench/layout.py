@@ -135,7 +135,7 @@ class Raw:
         if not took:
             raise BenchError(f"rastro ingest said: {out}")
         self.differences += abs(int(took[1]) - self.events)
-        size = sum(size_of(self.pg, name, "rastro.events") + size_of(self.pg, name, "rastro.event_wordings"))
+        size = sum(size_of(self.pg, name, "rastro.event_rows") + size_of(self.pg, name, "rastro.event_wordings"))
         drop_database(self.pg, name)
         return self.events / float(took[2]), size / self.events
 

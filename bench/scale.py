@@ -36,7 +36,7 @@ class Scale:
         last = rows // EVENTS
         say(f"filling to {last * EVENTS:,} rows")
         self.pg.psql(f"CALL fill({self.parcels + 1}, {last})", database="scale")
-        self.pg.psql("VACUUM ANALYZE rastro.events, rastro.parcels", database="scale")
+        self.pg.psql("VACUUM ANALYZE rastro.event_rows, rastro.parcels", database="scale")
         self.parcels = last
 
     def ingest(self):

@@ -59,7 +59,7 @@ int rs_schema_version_check(struct rs_pg *pg, struct rs_diag *diag)
 
 int rs_schema_writer_check(struct rs_pg *pg, struct rs_diag *diag)
 {
-    static const char ask[] = "SELECT has_table_privilege('rastro.events', 'INSERT'), current_user::text";
+    static const char ask[] = "SELECT has_table_privilege('rastro.event_rows', 'INSERT'), current_user::text";
     struct rs_pg_rows *rows;
     int err = rs_pg_run(pg, ask, NULL, &rows, diag);
     if (err || rs_pg_get_int(rows, 0, 0)) return err;

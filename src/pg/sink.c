@@ -78,6 +78,7 @@ int rs_sink_open(const struct rs_sink_options *options, struct rs_sink **ret, st
     struct rs_sink *sink = rs_calloc(1, sizeof *sink);
     sink->options = *options;
     rs_work_init(&sink->safe, sink);
+    rs_sink_open_numbers(sink);
     int err = rs_sink_plan_open(sink, diag);
     if (!err) err = rs_pg_open(&options->pg, &sink->pg, diag);
     if (!err) err = rs_schema_version_check(sink->pg, diag);
@@ -100,6 +101,7 @@ void rs_sink_close(struct rs_sink *sink)
     rs_pg_params_free(&sink->params);
     rs_work_close(&sink->safe);
     rs_sink_forget_ids(sink);
+    rs_sink_close_numbers(sink);
     rs_arena_free(sink->sources.arena);
     rs_arena_free(sink->topics.arena);
     free(sink->source_of);
@@ -226,8 +228,9 @@ static int decide_safely(struct rs_work *work, struct rs_diag *diag)
         rs_work_decide(work, &work->parcel[i]);
         rs_work_weigh(work, &work->parcel[i]);
     }
-    if (!err) rs_work_collect(work);
-    return err;
+    if (err) return err;
+    rs_work_collect(work);
+    return rs_work_number_events(work, diag);
 }
 
 static int write_rows(struct rs_work *work, struct rs_diag *diag)

@@ -19,21 +19,22 @@
 #include "sink_private.h"
 
 /* One list, so that the table, the COPY and the INSERT cannot differ. */
-#define EVENT_COLUMNS                                                                                   \
-    "parcel_id, instant, published_at, kafka_offset, kafka_partition, topic, source, status, identity," \
-    " iana, meaning, offset_minutes, marks, fp, said, kind, precision, zone_basis, sequence, code,"     \
-    " text, time_words, zone_words, country, region, city, place, raw, message_sha"
-#define EVENT_COLUMN_COUNT 29
+#define EVENT_COLUMNS                                                                                    \
+    "parcel_id, instant, published_at, kafka_offset, fp, said, origin, words, place_id, traits, status," \
+    " offset_minutes, sequence, time_words, own_words, raw, message_sha"
+#define EVENT_COLUMN_COUNT 17
+#define OWN_WORDS 7
+#define OID_TEXT 25
 
 const char rs_sink_temporary[] = "CREATE TEMPORARY TABLE IF NOT EXISTS batch_events ON COMMIT DELETE ROWS AS "
-                                 "SELECT 0 AS at, " EVENT_COLUMNS " FROM rastro.events LIMIT 0";
+                                 "SELECT 0 AS at, " EVENT_COLUMNS " FROM rastro.event_rows LIMIT 0";
 
 static const char copy_rows[] = "COPY pg_temp.batch_events (at, " EVENT_COLUMNS ") FROM STDIN (FORMAT binary)";
 
-static const char copy_straight[] = "COPY rastro.events (" EVENT_COLUMNS ") FROM STDIN (FORMAT binary)";
+static const char copy_straight[] = "COPY rastro.event_rows (" EVENT_COLUMNS ") FROM STDIN (FORMAT binary)";
 
 static const char insert_rows[] =
-    "INSERT INTO rastro.events (" EVENT_COLUMNS ") SELECT " EVENT_COLUMNS
+    "INSERT INTO rastro.event_rows (" EVENT_COLUMNS ") SELECT " EVENT_COLUMNS
     " FROM pg_temp.batch_events WHERE at BETWEEN $1 AND $2 ORDER BY parcel_id, fp ON CONFLICT DO NOTHING";
 
 /* ---- one row -------------------------------------------------------------------- */
@@ -46,16 +47,32 @@ static void pack_raw(struct rs_work *work, const struct rs_batch_message *bm, co
     rs_raw_pack(work->coder, rs_sink_dictionary_of(work->sink, bm->message.profile), event->raw, &work->raw);
 }
 
-static char *put_words(char *to, const struct rs_event *e)
+/* Words that have no number, as an array of text; NULL where all have one. */
+static char *put_own_words(char *to, const struct rs_work_event *row)
 {
-    to = rs_copy_text(to, e->code);
-    to = rs_copy_text(to, e->text);
-    to = rs_copy_text(to, e->time);
-    to = rs_copy_text(to, e->zone);
-    to = rs_copy_text(to, e->place.country);
-    to = rs_copy_text(to, e->place.region);
-    to = rs_copy_text(to, e->place.city);
-    return rs_copy_text(to, e->place.name);
+    const struct rs_event *e = row->known->event;
+    const struct rs_str none = RS_STR_NONE;
+    const struct rs_str own[OWN_WORDS] = {
+        row->words ? none : e->code,           row->words ? none : e->text,
+        row->words ? none : e->zone,           row->place ? none : e->place.country,
+        row->place ? none : e->place.region,   row->place ? none : e->place.city,
+        row->place ? none : e->place.name,
+    };
+    char *length = to;
+    bool any = false, nulls = false;
+    for (int i = 0; i < OWN_WORDS; i++) {
+        any |= own[i].n > 0;
+        nulls |= !own[i].n;
+    }
+    if (!any) return rs_copy_null(to);
+    to = rs_copy_32(to + 4, 1); /* dimensions */
+    to = rs_copy_32(to, nulls);
+    to = rs_copy_32(to, OID_TEXT);
+    to = rs_copy_32(to, OWN_WORDS);
+    to = rs_copy_32(to, 1); /* its first index */
+    for (int i = 0; i < OWN_WORDS; i++) to = rs_copy_text(to, own[i]);
+    rs_copy_32(length, (uint32_t)(to - length - 4));
+    return to;
 }
 
 static size_t words_length(const struct rs_event *e)
@@ -64,39 +81,43 @@ static size_t words_length(const struct rs_event *e)
            e->place.city.n + e->place.name.n;
 }
 
+static char *put_number(char *to, int32_t number)
+{
+    return number ? rs_copy_int4(to, number) : rs_copy_null(to);
+}
+
+/* As the view rastro.events takes it apart. */
+static int32_t traits_of(const struct rs_event *e)
+{
+    return (int32_t)(e->kind | e->precision << 2 | e->basis << 4 | (unsigned)e->marks << 8);
+}
+
 /* The temporary table has the row's number in front. */
 static void put_row(struct rs_work *work, int32_t at, const struct rs_work_event *row)
 {
-    static const char kinds[] = {'s', 'p', 'r'}, precisions[] = {'d', 'm', 's', 'f'}, bases[] = {'g', 'p', 'r', 'a'};
     struct rs_buf *out = &work->rows;
-    const struct rs_known *known = row->known;
-    const struct rs_event *e = known->event;
-    const struct rs_batch_message *bm = rs_work_message(work, known->message);
-    const struct rs_partition *partition = rs_work_partition(work, known->message);
+    const struct rs_event *e = row->known->event;
+    const struct rs_batch_message *bm = rs_work_message(work, row->known->message);
     pack_raw(work, bm, e);
     char *to = rs_copy_row(out, EVENT_COLUMN_COUNT + !work->planned,
-                           sizeof e->fp + sizeof e->said + words_length(e) + work->raw.n + RS_SHA256_LEN);
+                           sizeof e->fp + sizeof e->said + (OWN_WORDS + 6) * sizeof(uint32_t) + words_length(e) +
+                               work->raw.n + RS_SHA256_LEN);
     if (!work->planned) to = rs_copy_int4(to, at);
     to = rs_copy_int8(to, row->parcel_id);
     to = rs_copy_time(to, e->instant_us);
     to = rs_copy_time(to, bm->message.published_us);
     to = rs_copy_int8(to, bm->offset);
-    to = rs_copy_int4(to, partition->number);
-    to = rs_copy_int2(to, partition->topic_id);
-    to = rs_copy_int2(to, (int16_t)known->source);
-    to = rs_copy_int2(to, (int16_t)e->status->id);
-    to = rs_copy_int2(to, (int16_t)known->reading.identity);
-    to = rs_copy_int2(to, (int16_t)known->reading.iana);
-    to = rs_copy_int2(to, bm->message.profile ? (int16_t)rs_profile_meaning(bm->message.profile) : 0);
-    to = rs_copy_int2(to, e->offset_min);
-    to = rs_copy_int2(to, (int16_t)e->marks);
     to = rs_copy_bytes(to, e->fp.b, sizeof e->fp.b);
     to = rs_copy_bytes(to, e->said.b, sizeof e->said.b);
-    to = rs_copy_char(to, kinds[e->kind]);
-    to = rs_copy_char(to, precisions[e->precision]);
-    to = rs_copy_char(to, bases[e->basis]);
+    to = rs_copy_int4(to, row->origin);
+    to = put_number(to, row->words);
+    to = put_number(to, row->place);
+    to = rs_copy_int4(to, traits_of(e));
+    to = rs_copy_int2(to, (int16_t)e->status->id);
+    to = rs_copy_int2(to, e->offset_min);
     to = e->sequence ? rs_copy_int8(to, e->sequence) : rs_copy_null(to);
-    to = put_words(to, e);
+    to = rs_copy_text(to, e->time);
+    to = put_own_words(to, row);
     to = rs_copy_text(to, (struct rs_str){work->raw.p, (uint32_t)work->raw.n});
     if (row->first && work->sink->options.raw != RS_RAW_NONE) {
         uint8_t sha[RS_SHA256_LEN];

@@ -15,6 +15,7 @@ void rs_sink_forget_ids(struct rs_sink *sink)
     rs_strmap_free(&sink->dictionary_by_source);
     sink->dictionary_n = 0;
     sink->next_id = sink->last_id = 0;
+    rs_sink_forget_numbers(sink);
 }
 
 static void remember(struct rs_ids *ids, struct rs_str name, uint32_t id)

@@ -194,7 +194,7 @@ static void read_known(struct rs_work *work, const struct rs_pg_rows *rows, int 
 {
     struct rs_work_parcel *parcel = &work->parcel[rs_pg_get_int(rows, r, 0)];
     struct rs_known *known = rs_track_add_known(&parcel->state, work->arena);
-    char kind = (char)rs_pg_get_int(rows, r, 10);
+    uint32_t traits = (uint32_t)rs_pg_get_int(rows, r, 9); /* see rastro.events */
     *known = (struct rs_known){
         .fp = rs_pg_get_key(rows, r, 1),
         .said = rs_pg_get_key(rows, r, 2),
@@ -203,22 +203,20 @@ static void read_known(struct rs_work *work, const struct rs_pg_rows *rows, int 
         .status = rs_work_status_of(work, rs_pg_get_int(rows, r, 5)),
         .reading = {(uint16_t)rs_pg_get_int(rows, r, 6), (uint16_t)rs_pg_get_int(rows, r, 7)},
         .source = (int32_t)rs_pg_get_int(rows, r, 8),
-        .marks = (uint16_t)rs_pg_get_int(rows, r, 9),
-        .kind = kind == 'p'   ? RS_EVENT_PLANNED
-                : kind == 'r' ? RS_EVENT_REPORTED
-                              : RS_EVENT_SCAN,
-        .source_name = rs_arena_str(work->arena, rs_pg_get_str(rows, r, 11)),
-        .published_us = rs_pg_get_time(rows, r, 12),
+        .marks = (uint16_t)(traits >> 8),
+        .kind = (enum rs_event_kind)(traits & 3),
+        .source_name = rs_arena_str(work->arena, rs_pg_get_str(rows, r, 10)),
+        .published_us = rs_pg_get_time(rows, r, 11),
     };
 }
 
 static int load_known(struct rs_work *work, uint32_t *ret_count, struct rs_diag *diag)
 {
     static const char load[] =
-        "SELECT w.at, e.fp, e.said, e.instant, e.sequence, e.status, e.identity, e.iana, e.source, e.marks, e.kind, s.name, "
+        "SELECT w.at, e.fp, e.said, e.instant, e.sequence, e.status, o.identity, o.iana, o.source, e.traits, s.name, "
         "e.published_at "
-        "FROM unnest($1::bigint[], $2::int[]) w (parcel_id, at) JOIN rastro.events e USING (parcel_id) "
-        "JOIN rastro.sources s USING (source)";
+        "FROM unnest($1::bigint[], $2::int[]) w (parcel_id, at) JOIN rastro.event_rows e USING (parcel_id) "
+        "JOIN rastro.origins o USING (origin) JOIN rastro.sources s USING (source)";
     put_wanted(work);
     struct rs_pg_rows *rows;
     int err = rs_pg_run(work->pg, load, &work->params, &rows, diag);

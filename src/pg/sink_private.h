@@ -73,6 +73,8 @@ struct rs_work_facts {
 struct rs_work_event {
     int64_t parcel_id;
     const struct rs_known *known;
+    int32_t origin;       /* numbers, see sink_words.c */
+    int32_t words, place; /* 0: stand in the row itself */
     bool refused; /* by PostgreSQL; it goes to quarantine */
     bool first;   /* of its message: carries the message's SHA-256 */
 };
@@ -164,6 +166,7 @@ struct rs_sink {
     struct rs_raw_dictionary dictionary[64];
     uint32_t dictionary_n;
     int64_t next_id, last_id; /* of the current block */
+    struct rs_numbers *numbers;
 
     /* whose history this is, rule D2 */
     bool proved;
@@ -214,6 +217,13 @@ const struct rs_raw_dictionary *rs_sink_dictionary_of(const struct rs_sink *sink
 const struct rs_work_source *rs_sink_source_of(const struct rs_sink *sink, int32_t source);
 int rs_sink_take_id(struct rs_sink *sink, int64_t *ret, struct rs_diag *diag);
 void rs_sink_forget_ids(struct rs_sink *sink);
+
+/* ---- sink_words.c: what many events have in common; outside of a batch's transaction */
+void rs_sink_open_numbers(struct rs_sink *sink);
+void rs_sink_close_numbers(struct rs_sink *sink);
+void rs_sink_forget_numbers(struct rs_sink *sink);
+/* Gives the rows of a work that is collected their numbers. */
+int rs_work_number_events(struct rs_work *work, struct rs_diag *diag);
 
 /* ---- sink.c: one transaction */
 void rs_work_init(struct rs_work *work, struct rs_sink *sink);

@@ -327,7 +327,7 @@ static int put_wordings(struct rs_work *work, struct rs_diag *diag)
         "INSERT INTO rastro.event_wordings (parcel_id, fp, raw_key, raw, published_at, topic, kafka_partition, "
         "kafka_offset) SELECT DISTINCT ON (w.id, w.fp, w.k) w.* FROM unnest($1::bigint[], $2::uuid[], $3::uuid[], "
         "$4::bytea[], $5::timestamptz[], $6::smallint[], $7::int[], $8::bigint[]) w (id, fp, k, raw, at, t, p, o) "
-        "WHERE EXISTS (SELECT FROM rastro.events e WHERE e.parcel_id = w.id AND e.fp = w.fp "
+        "WHERE EXISTS (SELECT FROM rastro.event_rows e WHERE e.parcel_id = w.id AND e.fp = w.fp "
         "AND e.raw IS DISTINCT FROM w.raw) ORDER BY w.id, w.fp, w.k, w.t, w.p, w.o ON CONFLICT DO NOTHING";
     struct rs_pg_params *p = &work->params;
     if (work->sink->options.raw != RS_RAW_ALL) return RS_OK;

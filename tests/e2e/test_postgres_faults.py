@@ -132,13 +132,12 @@ class Servers(world.Case):
         self.judge(truth)
 
     def test_rows_that_postgresql_alone_refuses_go_to_quarantine_one_by_one(self):
-        self.sql("ALTER TABLE rastro.events ADD CONSTRAINT planted CHECK (text IS DISTINCT FROM 'refuse me')")
+        self.sql("ALTER TABLE rastro.event_rows ADD CONSTRAINT planted CHECK (time_words NOT LIKE '2026-11-02%')")
         truth = self.feed(messages=2000)
         topic = truth.topics[0]
         message = ('{"rastro":"event/1","number":"RB123456785CN",'
-                   '"event":{"time":"2026-11-01T10:%02d:00+08:00","code":"X%d","text":"%s"}}')
-        lines = "".join(f"commit\t0\tk\t{message % (n, n, 'refuse me' if n % 20 == 3 else 'fine')}\n"
-                        for n in range(60))
+                   '"event":{"time":"2026-11-0%dT10:%02d:00+08:00","code":"X%d","text":"fine"}}')
+        lines = "".join(f"commit\t0\tk\t{message % (2 if n % 20 == 3 else 1, n, n)}\n" for n in range(60))
         self.admin("transact", topic, input=lines)
         self.drain(truth)
         self.assertEqual(self.value("SELECT count(*) FROM rastro.events WHERE text = 'fine'"), "57")
@@ -146,13 +145,13 @@ class Servers(world.Case):
                          "3")
 
     def test_a_refusal_of_nearly_everything_halts_and_empties_nothing_into_quarantine(self):
-        self.sql("ALTER TABLE rastro.events ADD CONSTRAINT planted CHECK (source = 0)")
+        self.sql("ALTER TABLE rastro.event_rows ADD CONSTRAINT planted CHECK (status = 0)")
         truth = self.feed(messages=2000)
         self.drain(truth, codes=(65,))
         self.assertEqual(self.value("SELECT count(*) FROM rastro.events"), "0")
         self.assertLess(int(self.value("SELECT count(*) FROM rastro.quarantined_events WHERE reason LIKE '%planted%'")),
                         200)
-        self.sql("ALTER TABLE rastro.events DROP CONSTRAINT planted")
+        self.sql("ALTER TABLE rastro.event_rows DROP CONSTRAINT planted")
         for row in self.sql("SELECT topic, partition FROM rastro.positions WHERE halted IS NOT NULL"):
             self.rastro("offsets", "resume", "/".join(row), "--reason", "the constraint is gone")
         self.drain(truth)

@@ -10,6 +10,7 @@ import support
 from support import DATA, NO, READER, history, scan
 
 GOOD_TIME = "2026-10-01T10:00:00Z"
+REFUSED_TIME = "2026-10-02T10:00:00Z"  # by a constraint that a test plants
 
 
 def setUpModule():
@@ -285,10 +286,10 @@ class Refused(support.Test):
     topics = TOPICS
 
     def refuse(self):
-        self.sql("ALTER TABLE rastro.events ADD CONSTRAINT no_x CHECK (code <> 'X')")
+        self.sql(f"ALTER TABLE rastro.event_rows ADD CONSTRAINT no_x CHECK (time_words <> '{REFUSED_TIME}')")
 
     def test_a_few_rows_that_postgresql_refuses_are_set_aside(self):
-        support.publish(self.broker, "few", [scan(f"AA{i}", GOOD_TIME, code="X" if i % 250 == 7 else "A")
+        support.publish(self.broker, "few", [scan(f"AA{i}", REFUSED_TIME if i % 250 == 7 else GOOD_TIME)
                                              for i in range(1000)])
         self.refuse()
         self.ingest("few")
@@ -299,7 +300,7 @@ class Refused(support.Test):
             self.assertIn("no_x", row[1])
 
     def test_refusing_many_is_no_accident_and_halts(self):
-        support.publish(self.broker, "many", [scan(f"AA{i}", GOOD_TIME, code="X" if i >= 50 else "A")
+        support.publish(self.broker, "many", [scan(f"AA{i}", REFUSED_TIME if i >= 50 else GOOD_TIME)
                                               for i in range(100)])
         self.refuse()
         done = self.ingest("many", code=DATA)
@@ -307,7 +308,7 @@ class Refused(support.Test):
         self.assertEqual(self.value("SELECT count(*) FROM rastro.quarantined_events"), "0")
         self.assertNotEqual(self.value("SELECT halted FROM rastro.positions"), "")
         # A person mends the cause and says so.
-        self.sql("ALTER TABLE rastro.events DROP CONSTRAINT no_x")
+        self.sql("ALTER TABLE rastro.event_rows DROP CONSTRAINT no_x")
         self.run_rastro("offsets", "resume", "many/0", "--reason", "mended", "--brokers", self.broker.brokers)
         self.ingest("many")
         self.assertEqual(self.value("SELECT count(*) FROM rastro.events"), "100")

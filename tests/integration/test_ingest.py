@@ -215,5 +215,43 @@ class Metrics(support.Test):
         self.assertEqual(self.terminate(process), 0)
 
 
+class Words(support.Test):
+    """What many events say alike stands once, and what one says stands in its row."""
+
+    topics = ("first:1", "second:1")
+
+    def publish(self, topic, numbers):
+        """Half of them in words of their own."""
+        support.publish(self.broker, topic, [
+            scan(f"{topic}{n}", "2026-10-01T10:00:00Z", code=f"C{n % 3}", text=f"to you, {n}" if n % 2 else "to you",
+                 place={"country": "BR", "city": "Recife", "name": f"Depot {n}" if n % 4 == 0 else "Depot"})
+            for n in numbers])
+
+    def said(self):
+        return self.sql("SELECT p.number, e.code, e.text, e.country, e.city, e.place FROM rastro.events e "
+                        "JOIN rastro.parcels p USING (parcel_id)")
+
+    def check_words(self, topic, numbers):
+        wanted = [[f"{topic.upper()}{n}", f"C{n % 3}", f"to you, {n}" if n % 2 else "to you", "BR", "Recife",
+                   f"Depot {n}" if n % 4 == 0 else "Depot"] for n in numbers]
+        self.assertEqual(sorted(row for row in self.said() if row[0].startswith(topic.upper())), sorted(wanted))
+
+    def test_what_came_twice_has_a_number_and_all_is_read_as_it_was_said(self):
+        self.publish("first", range(600))
+        self.ingest("first", options=("--batch-rows", "100"))
+        self.check_words("first", range(600))
+        self.assertEqual(self.sql("SELECT code, text FROM rastro.words ORDER BY 1"),
+                         [["C0", "to you"], ["C1", "to you"], ["C2", "to you"]])
+        self.assertEqual(self.sql("SELECT country, city, place FROM rastro.places"), [["BR", "Recife", "Depot"]])
+        numbered = "SELECT count(words), count(place_id), count(own_words) FROM rastro.event_rows"
+        self.assertEqual(self.sql(numbered), [["300", "450", "450"]])
+        # Another member finds the numbers that there are.
+        self.publish("second", range(100))
+        self.ingest("second", options=("--table-bytes", "0"))
+        self.check_words("second", range(100))
+        self.assertEqual(self.value("SELECT count(*) FROM rastro.words"), "3")
+        self.assertEqual(self.value("SELECT count(*) FROM rastro.places"), "1")
+
+
 if __name__ == "__main__":
     support.main()

@@ -123,6 +123,33 @@ class Migrate(support.Test):
         self.sql("DROP TABLE rastro.source_views")
         self.assertEqual(self.migrate().out.splitlines()[-1], f"schema 1 -> {VERSION}")
 
+    def test_events_say_after_their_rows_were_narrowed_what_they_said_before(self):
+        self.migrate_to(8)
+        self.sql("""
+            INSERT INTO rastro.events (parcel_id, instant, published_at, recorded_at, kafka_offset, kafka_partition,
+                topic, source, status, identity, iana, meaning, offset_minutes, marks, fp, said, kind, precision,
+                zone_basis, sequence, code, text, time_words, zone_words, country, region, city, place, raw,
+                message_sha)
+            SELECT n * 100000, timestamptz '2026-01-01 00:00Z' + n * interval '7 hours', '2026-03-01 00:00Z',
+                '2026-03-02 00:00Z', n, n % 3, 1 + n % 2, 1 + n % 4, n % 9, 1 + n % 2, 650 + n % 3, n % 2,
+                60 * (n % 5) - 180, n * 7 % 512, md5(n::text)::uuid, md5('s' || n)::uuid, substr('spr', 1 + n % 3, 1),
+                substr('dmsf', 1 + n % 4, 1), substr('gpra', 1 + n / 4 % 4, 1),
+                CASE WHEN n % 2 = 0 THEN n END, CASE WHEN n & 1 > 0 THEN 'c' || n END,
+                CASE WHEN n & 2 > 0 THEN 't' || n END, CASE WHEN n & 4 > 0 THEN 'w' || n END,
+                CASE WHEN n & 8 > 0 THEN 'z' || n END, CASE WHEN n & 16 > 0 THEN 'BR' END,
+                CASE WHEN n & 32 > 0 THEN 'r' || n END, CASE WHEN n & 64 > 0 THEN 'y' || n END,
+                CASE WHEN n & 128 > 0 THEN 'p' || n END, CASE WHEN n % 3 = 0 THEN '\\x0102'::bytea END,
+                CASE WHEN n % 5 = 0 THEN decode(md5(n::text), 'hex') END
+            FROM generate_series(0, 83) n""")
+        columns = ("parcel_id, instant, published_at, recorded_at, kafka_offset, kafka_partition, topic, source, "
+                   "status, identity, iana, meaning, offset_minutes, marks, fp, said, kind, precision, zone_basis, "
+                   "sequence, code, text, time_words, zone_words, country, region, city, place, raw, message_sha")
+        before = self.sql(f"SELECT {columns} FROM rastro.events ORDER BY parcel_id")
+        self.assertEqual(len(before), 84)
+        self.migrate()
+        self.assertEqual(self.sql(f"SELECT {columns} FROM rastro.events ORDER BY parcel_id"), before)
+        self.assertGreater(int(self.value("SELECT count(DISTINCT tableoid) FROM rastro.event_rows")), 1)
+
     def test_a_role_without_rights_is_told_so(self):
         for user in (WRITER, READER):
             self.complaint("migrate", user=user, code=CONFIG, says=["permission denied", user])
@@ -169,7 +196,7 @@ class OtherVersion(support.Test):
 
     def test_a_newer_schema_that_took_something_away_is_refused(self):
         self.sql("INSERT INTO rastro.migrations (version, name, checksum) VALUES (99, '0099_less', '\\x00');"
-                 "INSERT INTO rastro.settings VALUES ('schema.least', '99')")
+                 "UPDATE rastro.settings SET value = '99' WHERE name = 'schema.least'")
         says = f"schema version 99 needs a release that knows version 99; this one knows {VERSION}"
         self.all_refuse(says, "upgrade rastro")
         self.complaint("status", user=READER, code=CONFIG, says=says)

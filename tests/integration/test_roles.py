@@ -53,10 +53,11 @@ class Roles(support.Test):
             self.sql("SELECT 1", user=user)
             # A reader's transactions are read-only unless it says otherwise.
             for sql in ("CREATE TABLE rastro.x ()", "CREATE TABLE public.x ()", "CREATE SCHEMA x",
-                        "DROP TABLE rastro.events", "ALTER TABLE rastro.parcels ADD x int", "TRUNCATE rastro.events",
+                        "DROP TABLE rastro.event_rows", "ALTER TABLE rastro.parcels ADD x int",
+                        "TRUNCATE rastro.event_rows",
                         "DROP VIEW rastro.totals",
                         "CREATE FUNCTION rastro.f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
-                        "DROP SCHEMA rastro CASCADE", "CREATE INDEX ON rastro.events (instant)",
+                        "DROP SCHEMA rastro CASCADE", "CREATE INDEX ON rastro.event_rows (instant)",
                         "CREATE EXTENSION pg_trgm", "CREATE ROLE x",
                         "ALTER ROLE rastro_owner PASSWORD 'x'", "COPY rastro.totals TO PROGRAM 'true'"):
                 self.denied(f"SET default_transaction_read_only = off; {sql}", user, DENIED)
@@ -64,8 +65,9 @@ class Roles(support.Test):
     def test_a_writer_adds_and_never_takes_away(self):
         for table in self.relations("'r', 'p'"):
             self.denied(f"DELETE FROM rastro.{table}", WRITER)
-        self.denied("UPDATE rastro.events SET text = 'x'", WRITER)
-        self.denied("UPDATE rastro.events_000000 SET text = 'x'", WRITER)
+        self.denied("UPDATE rastro.event_rows SET time_words = 'x'", WRITER)
+        self.denied("UPDATE rastro.event_rows_000000 SET time_words = 'x'", WRITER)
+        self.denied("UPDATE rastro.words SET text = 'x'", WRITER)
         self.denied("UPDATE rastro.parcels SET number = 'x'", WRITER)
         self.denied("INSERT INTO rastro.migrations (version, name, checksum) VALUES (99, '', '')", WRITER)
         self.denied("INSERT INTO rastro.settings VALUES ('x', 'y')", WRITER)

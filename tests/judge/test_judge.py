@@ -97,6 +97,33 @@ INSERT INTO rastro.parcels (parcel_id, s10, issuer, number, discriminator)
 VALUES (1024, 'y', '', 'RB123456785CN', ''), (1025, 'n', 'correios', 'BR500', ''),
        (1026, 'b', 'china-post', 'RB123456780CN', '');
 
+-- Rows are written in a form that members know; the cases change what people see.
+CREATE FUNCTION rastro.plant_event() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    row_origin integer;
+BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        DELETE FROM rastro.event_rows WHERE parcel_id = OLD.parcel_id AND fp = OLD.fp;
+    END IF;
+    IF TG_OP = 'DELETE' THEN
+        RETURN OLD;
+    END IF;
+    INSERT INTO rastro.origins (topic, kafka_partition, source, identity, iana, meaning)
+    VALUES (NEW.topic, NEW.kafka_partition, NEW.source, NEW.identity, NEW.iana, NEW.meaning)
+    ON CONFLICT (topic, kafka_partition, source, identity, iana, meaning) DO UPDATE SET topic = excluded.topic
+    RETURNING origin INTO row_origin;
+    INSERT INTO rastro.event_rows (parcel_id, instant, published_at, recorded_at, kafka_offset, fp, said, origin,
+        traits, status, offset_minutes, sequence, time_words, own_words)
+    VALUES (NEW.parcel_id, NEW.instant, NEW.published_at, coalesce(NEW.recorded_at, now()), NEW.kafka_offset, NEW.fp,
+        NEW.said, row_origin, (strpos('spr', NEW.kind::text) - 1) | ((strpos('dmsf', NEW.precision::text) - 1) << 2)
+        | ((strpos('gpra', NEW.zone_basis::text) - 1) << 4) | (NEW.marks::integer << 8), NEW.status, NEW.offset_minutes,
+        NEW.sequence, NEW.time_words,
+        ARRAY[NEW.code, NEW.text, NEW.zone_words, NEW.country, NEW.region, NEW.city, NEW.place]);
+    RETURN NEW;
+END $$;
+CREATE TRIGGER plant INSTEAD OF INSERT OR UPDATE OR DELETE ON rastro.events
+    FOR EACH ROW EXECUTE FUNCTION rastro.plant_event();
+
 CREATE FUNCTION pg_temp.add(id int, parcel bigint, teller int, instant timestamptz, stage text, detail text,
                             cut "char", basis "char", clock int, code text, words text, at text, country text,
                             region text, city text, place text, sequence bigint DEFAULT NULL)
