@@ -276,9 +276,8 @@ static bool open_view(const struct rs_quick *q, int32_t source, struct rs_view *
     *ret_there = get_view(q, source, ret);
     if (*ret_there) return ret->current < COUNT_MAX - 1000;
     const struct rs_view *own = find_view(q, source); /* of this batch, to say when it looked */
-    *ret = (struct rs_view){.source = source,
-                            .order.at_us = RS_INSTANT_NONE,
-                            .looked_us = own ? own->looked_us : RS_INSTANT_NONE};
+    *ret = (struct rs_view){
+        .source = source, .order.at_us = RS_INSTANT_NONE, .looked_us = own ? own->looked_us : RS_INSTANT_NONE};
     return true;
 }
 

@@ -53,9 +53,8 @@ static char *put_own_words(char *to, const struct rs_work_event *row)
     const struct rs_event *e = row->known->event;
     const struct rs_str none = RS_STR_NONE;
     const struct rs_str own[OWN_WORDS] = {
-        row->words ? none : e->code,           row->words ? none : e->text,
-        row->words ? none : e->zone,           row->place ? none : e->place.country,
-        row->place ? none : e->place.region,   row->place ? none : e->place.city,
+        row->words ? none : e->code,          row->words ? none : e->text,         row->words ? none : e->zone,
+        row->place ? none : e->place.country, row->place ? none : e->place.region, row->place ? none : e->place.city,
         row->place ? none : e->place.name,
     };
     char *length = to;

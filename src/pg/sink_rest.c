@@ -81,10 +81,10 @@ static const struct rs_place *fact_destination(const void *list, uint32_t i)
     return &((const struct rs_work_facts *)list)[i].facts->destination;
 }
 
-#define FACT_COLUMNS                                                                                             \
-    "parcel_id, source, rev, published_at, topic, kafka_partition, kafka_offset, promised_from, promised_to, "   \
-    "estimated_from, estimated_to, signed_at, signed_by, service, order_id, "                                    \
-    "origin_country, origin_region, origin_city, origin_postcode, "                                              \
+#define FACT_COLUMNS                                                                                           \
+    "parcel_id, source, rev, published_at, topic, kafka_partition, kafka_offset, promised_from, promised_to, " \
+    "estimated_from, estimated_to, signed_at, signed_by, service, order_id, "                                  \
+    "origin_country, origin_region, origin_city, origin_postcode, "                                            \
     "destination_country, destination_region, destination_city, destination_postcode"
 #define FACT_COLUMN_COUNT 23
 
@@ -109,9 +109,9 @@ static int copy_facts(struct rs_work *work, struct rs_diag *diag)
     for (uint32_t i = 0; i < work->facts_n; i++) {
         const struct rs_work_facts *row = &work->facts[i];
         const struct rs_facts *f = row->facts;
-        char *to = rs_copy_row(&work->more, FACT_COLUMN_COUNT, (size_t)f->signed_by.n + f->service.n + f->order.n +
-                                                                   place_length(&f->origin) +
-                                                                   place_length(&f->destination));
+        char *to = rs_copy_row(&work->more, FACT_COLUMN_COUNT,
+                               (size_t)f->signed_by.n + f->service.n + f->order.n + place_length(&f->origin) +
+                                   place_length(&f->destination));
         to = rs_copy_int8(to, work->parcel[row->parcel].id);
         to = rs_copy_int2(to, (int16_t)row->source);
         to = rs_copy_int4(to, row->rev);

@@ -42,11 +42,11 @@ static uint32_t collect_views(const struct rs_work *work, bool stored, struct vi
 static void put_view_rows(struct rs_work *work, const struct view_row *row, uint32_t n, bool stored)
 {
     struct rs_pg_params *p = &work->params;
-#define EACH_VIEW(element, put)                                          \
-    EACH(work, n, element, {                                             \
-        const struct rs_view *v = row[i].v;                              \
-        if (v->decided || !stored) put;                                  \
-        else rs_pg_array_null(p);                                        \
+#define EACH_VIEW(element, put)             \
+    EACH(work, n, element, {                \
+        const struct rs_view *v = row[i].v; \
+        if (v->decided || !stored) put;     \
+        else rs_pg_array_null(p);           \
     })
     EACH(work, n, RS_PG_INT8, rs_pg_array_int8(p, row[i].parcel_id));
     EACH(work, n, RS_PG_INT2, rs_pg_array_int2(p, (int16_t)row[i].v->source));
@@ -68,8 +68,8 @@ static void put_view_rows(struct rs_work *work, const struct view_row *row, uint
 #undef EACH_VIEW
 }
 
-#define VIEW_COLUMNS                                                                                   \
-    "parcel_id, source, looked_at, rev, order_at, order_count, order_published, order_topic, "         \
+#define VIEW_COLUMNS                                                                           \
+    "parcel_id, source, looked_at, rev, order_at, order_count, order_published, order_topic, " \
     "order_partition, order_offset, facts_key, order_identity, version"
 #define VIEW_COLUMN_COUNT 13
 #define VIEW_ROWS                                                                                        \
@@ -118,11 +118,10 @@ static int run_for_all(struct rs_work *work, const char *sql, uint32_t n, struct
 static int set_views(struct rs_work *work, struct rs_diag *diag)
 {
     static const char set[] =
-        "UPDATE rastro.source_views v SET looked_at = greatest(v.looked_at, w.looked_at), " KEEP("rev") ", " KEEP(
-            "order_at") ", " KEEP("order_count") ", " KEEP("order_published") ", " KEEP("order_topic") ", " KEEP(
-            "order_partition") ", " KEEP("order_offset") ", " KEEP("facts_key") ", " KEEP("order_identity") ", " KEEP(
-            "version") VIEW_ROWS "WHERE v.parcel_id = w.parcel_id AND v.source = w.source "
-                                 "AND v.version = coalesce(w.version - 1, v.version)";
+        "UPDATE rastro.source_views v SET looked_at = greatest(v.looked_at, w.looked_at), " KEEP("rev") ", " KEEP("order_at") ", " KEEP("order_count") ", " KEEP(
+            "order_published") ", " KEEP("order_topic") ", " KEEP("order_partition") ", " KEEP("order_offset") ", " KEEP("facts_key") ", " KEEP("order_identity") ", " KEEP("version")
+            VIEW_ROWS "WHERE v.parcel_id = w.parcel_id AND v.source = w.source "
+                      "AND v.version = coalesce(w.version - 1, v.version)";
     struct view_row *row;
     uint32_t n = collect_views(work, true, &row);
     if (!n) return RS_OK;
@@ -132,8 +131,8 @@ static int set_views(struct rs_work *work, struct rs_diag *diag)
 
 static int add_views(struct rs_work *work, struct rs_diag *diag)
 {
-    static const char add[] =
-        "INSERT INTO rastro.source_views (" VIEW_COLUMNS ") SELECT *" VIEW_ROWS "ON CONFLICT DO NOTHING";
+    static const char add[] = "INSERT INTO rastro.source_views (" VIEW_COLUMNS ") SELECT *" VIEW_ROWS
+                              "ON CONFLICT DO NOTHING";
     struct view_row *row;
     uint32_t n = collect_views(work, false, &row);
     if (!n) return RS_OK;

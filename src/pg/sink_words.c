@@ -232,11 +232,11 @@ static void put_places(struct rs_work *work, const struct wanted *wanted)
     EACH(work, wanted->n, RS_PG_TEXT, put_text(p, wanted_event(work, wanted, i)->place.name));
 }
 
-#define ORIGIN_ROWS                                                                                            \
-    "FROM unnest($1::smallint[], $2::int[], $3::smallint[], $4::smallint[], $5::smallint[], $6::smallint[]) "  \
+#define ORIGIN_ROWS                                                                                           \
+    "FROM unnest($1::smallint[], $2::int[], $3::smallint[], $4::smallint[], $5::smallint[], $6::smallint[]) " \
     "WITH ORDINALITY w (topic, kafka_partition, source, identity, iana, meaning, at) "
 #define WORDS_ROWS "FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY w (key, a, b, c, at) "
-#define PLACE_ROWS                                                                                 \
+#define PLACE_ROWS \
     "FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]) WITH ORDINALITY w (key, a, b, c, d, at) "
 
 /* Looks first, because a conflicting insert would burn a number. */
@@ -249,7 +249,8 @@ static int make_all(struct rs_work *work, struct wanted *origins, struct wanted 
         "WHERE NOT EXISTS (SELECT FROM rastro.origins o WHERE (o.topic, o.kafka_partition, o.source, o.identity, "
         "o.iana, o.meaning) = (w.topic, w.kafka_partition, w.source, w.identity, w.iana, w.meaning)) "
         "ORDER BY topic, kafka_partition, source, identity, iana, meaning ON CONFLICT DO NOTHING";
-    static const char ask_origins[] = "SELECT w.at, o.origin " ORIGIN_ROWS
+    static const char ask_origins[] =
+        "SELECT w.at, o.origin " ORIGIN_ROWS
         "JOIN rastro.origins o USING (topic, kafka_partition, source, identity, iana, meaning)";
     static const char add_words[] =
         "INSERT INTO rastro.words (key, code, text, zone_words) SELECT key, a, b, c " WORDS_ROWS
