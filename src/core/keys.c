@@ -1,6 +1,6 @@
 #include "keys.h"
 
-#include "unaligned.h"
+#include "rastro/unaligned.h"
 
 enum { big_endian = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ };
 

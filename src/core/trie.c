@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #include "path.h"
-#include "unaligned.h"
+#include "rastro/unaligned.h"
 
 #define NO_SLOT UINT32_MAX
 
