@@ -197,7 +197,7 @@ static bool remember_or_make(struct rs_decoder *d, uint32_t node, const struct r
 }
 
 /* Events are made in their place; behind them is room for a status without a
- * scan. */
+ * scan, where the profile reads one. */
 static void read_events(struct rs_decoder *d, struct rs_report *report)
 {
     find_events(d, report->node);
@@ -207,7 +207,7 @@ static void read_events(struct rs_decoder *d, struct rs_report *report)
         reject(d, report->node, rs_say(d, "%u events or more in a history", RS_EVENTS_MAX));
         d->nodes_n = 0;
     }
-    report->event = rs_arena_get(d->arena, (d->nodes_n + 1) * sizeof *report->event);
+    report->event = rs_arena_get(d->arena, (d->nodes_n + rs_profile_tells_status(d->profile)) * sizeof *report->event);
     struct seen seen = seen_for(d, d->nodes_n);
     bool memo = d->memo && (d->shape->full || d->nodes_n > 1); /* others repeat nothing */
     struct ahead ahead;
@@ -242,6 +242,7 @@ struct rs_str rs_clean_number(struct rs_decoder *d, struct rs_str word)
 {
     char clean[RS_NUMBER_MAX];
     uint32_t n;
+    if (rs_number_is_clean(word)) return word;
     if (!rs_number_clean(word, clean, &n)) return RS_STR_NONE;
     return rs_arena_str(d->arena, (struct rs_str){clean, n});
 }
@@ -315,6 +316,11 @@ static void read_facts(struct rs_decoder *d, const struct rs_match *block, struc
     struct rs_facts *facts = &report->facts;
     struct rs_event_trace origin = {0}, destination = {0};
     uint16_t marks = 0;
+    if (!(block->found & rule->from.block) && !(d->root->found & rule->from.root)) {
+        facts->promised = facts->estimated = (struct rs_period){RS_INSTANT_NONE, RS_INSTANT_NONE};
+        facts->signed_us = RS_INSTANT_NONE;
+        return;
+    }
     rs_read_place(d, block, &rule->origin, &marks, &origin, &facts->origin);
     rs_read_place(d, block, &rule->destination, &marks, &destination, &facts->destination);
     facts->service = rs_word_kept(d, block, &rule->service, &marks, NULL);

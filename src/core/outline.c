@@ -28,10 +28,10 @@
 #define MATCHES 8
 #define NAMES 128
 
-struct match {
+/* Of which block a match is. */
+struct block {
     const struct rs_trie *trie;
     uint32_t base;
-    struct rs_match match;
 };
 
 struct rs_outline {
@@ -41,7 +41,8 @@ struct rs_outline {
     uint32_t matches;
     bool noted;
     uint64_t *note;
-    struct match match[MATCHES];
+    struct block block[MATCHES]; /* apart from what is found in them, for the search */
+    struct rs_match match[MATCHES];
 };
 
 struct rs_outlines {
@@ -145,15 +146,13 @@ const struct rs_match *rs_outline_match(struct rs_outline *outline, const struct
         return room;
     }
     for (uint32_t i = 0; i < outline->matches; i++) {
-        struct match *known = &outline->match[i];
-        if (known->trie == trie && known->base == base) return &known->match;
+        const struct block *known = &outline->block[i];
+        if (known->trie == trie && known->base == base) return &outline->match[i];
     }
     struct rs_match *match = room;
     if (outline->matches < MATCHES) {
-        struct match *added = &outline->match[outline->matches++];
-        added->trie = trie;
-        added->base = base;
-        match = &added->match;
+        outline->block[outline->matches] = (struct block){trie, base};
+        match = &outline->match[outline->matches++];
     }
     rs_trie_match(trie, json, base, match);
     return match;
