@@ -15,6 +15,7 @@ struct rs_decoder *rs_decoder_new(const struct rs_catalog *catalog, struct rs_zo
     d->options = *options;
     d->parser = rs_json_parser_new(options->backend);
     d->outlines = rs_outlines_new();
+    d->recent = rs_calloc(1, sizeof *d->recent);
     d->recogniser = rs_recogniser_new(profiles);
     if (!options->trace && options->backend == RS_JSON_FAST) d->memo = rs_memo_new(options->memo_bytes);
     d->unmapped = rs_status_named(catalog, RS_LIT("unknown.unmapped"));
@@ -28,6 +29,7 @@ void rs_decoder_free(struct rs_decoder *d)
     rs_recogniser_free(d->recogniser);
     rs_outlines_free(d->outlines);
     rs_memo_free(d->memo);
+    free(d->recent);
     free(d->nodes);
     free(d->rejects);
     free(d);
@@ -253,6 +255,16 @@ struct rs_str rs_foreign_issuer(struct rs_decoder *d, struct rs_str source, stru
     return rs_joined(d, source, ':', fit ? alias : RS_LIT("?"));
 }
 
+static const struct rs_carrier *carrier_of(struct rs_decoder *d, struct rs_str alias)
+{
+    const void *carrier;
+    if (!alias.n) return NULL;
+    if (rs_recent_get(&d->recent->carrier, d->profile, alias, &carrier)) return carrier;
+    carrier = rs_carrier_of(d->catalog, d->profile->source, alias);
+    rs_recent_put(&d->recent->carrier, d->profile, alias, carrier);
+    return carrier;
+}
+
 static struct rs_str issuer_of(struct rs_decoder *d, const struct rs_match *block, const struct rs_carrier_rule *rule,
                                const struct rs_carrier **ret_carrier, uint32_t *ret_node)
 {
@@ -261,7 +273,7 @@ static struct rs_str issuer_of(struct rs_decoder *d, const struct rs_match *bloc
         return rule->is;
     }
     struct rs_str alias = rs_word(d, block, &rule->at, ret_node);
-    *ret_carrier = alias.n ? rs_carrier_of(d->catalog, d->profile->source, alias) : NULL;
+    *ret_carrier = carrier_of(d, alias);
     if (*ret_carrier) return (*ret_carrier)->id;
     return rs_foreign_issuer(d, d->profile->source, alias);
 }
@@ -370,8 +382,7 @@ static bool read_link(void *self, uint32_t node)
     } else if (scan->rule->carrier.is.n) {
         link.carrier = rs_carrier_named(d->catalog, scan->rule->carrier.is);
     } else {
-        struct rs_str alias = rs_word(d, block, &scan->rule->carrier.at, NULL);
-        link.carrier = alias.n ? rs_carrier_of(d->catalog, d->profile->source, alias) : NULL;
+        link.carrier = carrier_of(d, rs_word(d, block, &scan->rule->carrier.at, NULL));
     }
     scan->found[scan->n++] = link;
     return scan->n < RS_LINKS_MAX;
