@@ -259,7 +259,7 @@ static bool fits_at_once(struct rs_str source, const struct rs_str *context, uin
     total += (uint64_t)source.n + event->code.n + event->text.n + event->time.n + event->zone.n;
     total += (uint64_t)place->country.n + place->region.n + place->city.n + place->name.n;
     for (uint32_t i = 0; i < context_n; i++) total += context[i].n;
-    return total <= sizeof ((struct rs_material *)0)->bytes;
+    return total <= sizeof((struct rs_material *)0)->bytes;
 }
 
 /* put_scan and put_said where all fits and nothing is to be folded: the place,
