@@ -54,6 +54,9 @@ struct rs_json {
     const struct rs_json_node *node; /* node[0] is the root */
     uint32_t count;
     bool escapes; /* there is a backslash; without one no string holds a NUL */
+    /* Texts of one parser and one form have the same keys around values of the same
+     * types in the same order.  0: not told, and other texts of that form may be. */
+    uint64_t form;
 };
 
 enum rs_json_backend { RS_JSON_FAST, RS_JSON_REFERENCE };

@@ -30,4 +30,8 @@ char rs_s10_digit(struct rs_str number);
  * anything but letters, digits and . _ / # : + */
 bool rs_number_clean(struct rs_str pasted, char ret[RS_NUMBER_MAX], uint32_t *ret_n);
 
+/* Quickly, of a number as most sources tell it: rs_number_clean would change
+ * nothing.  False when it might. */
+bool rs_number_is_clean(struct rs_str number);
+
 #endif

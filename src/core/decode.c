@@ -15,6 +15,7 @@ struct rs_decoder *rs_decoder_new(const struct rs_catalog *catalog, struct rs_zo
     d->options = *options;
     d->parser = rs_json_parser_new(options->backend);
     d->outlines = rs_outlines_new();
+    d->recent = rs_calloc(1, sizeof *d->recent);
     d->recogniser = rs_recogniser_new(profiles);
     if (!options->trace && options->backend == RS_JSON_FAST) d->memo = rs_memo_new(options->memo_bytes);
     d->unmapped = rs_status_named(catalog, RS_LIT("unknown.unmapped"));
@@ -28,6 +29,7 @@ void rs_decoder_free(struct rs_decoder *d)
     rs_recogniser_free(d->recogniser);
     rs_outlines_free(d->outlines);
     rs_memo_free(d->memo);
+    free(d->recent);
     free(d->nodes);
     free(d->rejects);
     free(d);
@@ -197,7 +199,7 @@ static bool remember_or_make(struct rs_decoder *d, uint32_t node, const struct r
 }
 
 /* Events are made in their place; behind them is room for a status without a
- * scan. */
+ * scan, where the profile reads one. */
 static void read_events(struct rs_decoder *d, struct rs_report *report)
 {
     find_events(d, report->node);
@@ -207,7 +209,7 @@ static void read_events(struct rs_decoder *d, struct rs_report *report)
         reject(d, report->node, rs_say(d, "%u events or more in a history", RS_EVENTS_MAX));
         d->nodes_n = 0;
     }
-    report->event = rs_arena_get(d->arena, (d->nodes_n + 1) * sizeof *report->event);
+    report->event = rs_arena_get(d->arena, (d->nodes_n + rs_profile_tells_status(d->profile)) * sizeof *report->event);
     struct seen seen = seen_for(d, d->nodes_n);
     bool memo = d->memo && (d->shape->full || d->nodes_n > 1); /* others repeat nothing */
     struct ahead ahead;
@@ -242,6 +244,7 @@ struct rs_str rs_clean_number(struct rs_decoder *d, struct rs_str word)
 {
     char clean[RS_NUMBER_MAX];
     uint32_t n;
+    if (rs_number_is_clean(word)) return word;
     if (!rs_number_clean(word, clean, &n)) return RS_STR_NONE;
     return rs_arena_str(d->arena, (struct rs_str){clean, n});
 }
@@ -252,6 +255,16 @@ struct rs_str rs_foreign_issuer(struct rs_decoder *d, struct rs_str source, stru
     return rs_joined(d, source, ':', fit ? alias : RS_LIT("?"));
 }
 
+static const struct rs_carrier *carrier_of(struct rs_decoder *d, struct rs_str alias)
+{
+    const void *carrier;
+    if (!alias.n) return NULL;
+    if (rs_recent_get(&d->recent->carrier, d->profile, alias, &carrier)) return carrier;
+    carrier = rs_carrier_of(d->catalog, d->profile->source, alias);
+    rs_recent_put(&d->recent->carrier, d->profile, alias, carrier);
+    return carrier;
+}
+
 static struct rs_str issuer_of(struct rs_decoder *d, const struct rs_match *block, const struct rs_carrier_rule *rule,
                                const struct rs_carrier **ret_carrier, uint32_t *ret_node)
 {
@@ -260,7 +273,7 @@ static struct rs_str issuer_of(struct rs_decoder *d, const struct rs_match *bloc
         return rule->is;
     }
     struct rs_str alias = rs_word(d, block, &rule->at, ret_node);
-    *ret_carrier = alias.n ? rs_carrier_of(d->catalog, d->profile->source, alias) : NULL;
+    *ret_carrier = carrier_of(d, alias);
     if (*ret_carrier) return (*ret_carrier)->id;
     return rs_foreign_issuer(d, d->profile->source, alias);
 }
@@ -315,6 +328,11 @@ static void read_facts(struct rs_decoder *d, const struct rs_match *block, struc
     struct rs_facts *facts = &report->facts;
     struct rs_event_trace origin = {0}, destination = {0};
     uint16_t marks = 0;
+    if (!(block->found & rule->from.block) && !(d->root->found & rule->from.root)) {
+        facts->promised = facts->estimated = (struct rs_period){RS_INSTANT_NONE, RS_INSTANT_NONE};
+        facts->signed_us = RS_INSTANT_NONE;
+        return;
+    }
     rs_read_place(d, block, &rule->origin, &marks, &origin, &facts->origin);
     rs_read_place(d, block, &rule->destination, &marks, &destination, &facts->destination);
     facts->service = rs_word_kept(d, block, &rule->service, &marks, NULL);
@@ -364,8 +382,7 @@ static bool read_link(void *self, uint32_t node)
     } else if (scan->rule->carrier.is.n) {
         link.carrier = rs_carrier_named(d->catalog, scan->rule->carrier.is);
     } else {
-        struct rs_str alias = rs_word(d, block, &scan->rule->carrier.at, NULL);
-        link.carrier = alias.n ? rs_carrier_of(d->catalog, d->profile->source, alias) : NULL;
+        link.carrier = carrier_of(d, rs_word(d, block, &scan->rule->carrier.at, NULL));
     }
     scan->found[scan->n++] = link;
     return scan->n < RS_LINKS_MAX;

@@ -6,6 +6,13 @@
 #include "outline.h"
 #include "profile_private.h"
 #include "rastro/decode.h"
+#include "recent.h"
+
+/* Words that mostly are the same in the next message, of the profile that reads
+ * them. */
+struct rs_recents {
+    struct rs_recent country, carrier;
+};
 
 struct rs_decoder {
     const struct rs_catalog *catalog;
@@ -19,6 +26,7 @@ struct rs_decoder {
     struct rs_outlines *outlines;
     struct rs_memo *memo; /* NULL: none */
     uint64_t memo_asked, memo_known;
+    struct rs_recents *recent;
 
     /* of the message in work */
     struct rs_json json;

@@ -1,6 +1,6 @@
 #include "keys.h"
 
-#include "unaligned.h"
+#include "rastro/unaligned.h"
 
 enum { big_endian = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ };
 
@@ -240,10 +240,65 @@ struct rs_key rs_said_of(struct rs_str source, const struct rs_event *event, con
     return rs_material_key(&m);
 }
 
+/* ---- both at once ---------------------------------------------------------------- */
+
+static inline char *spell(char *out, struct rs_str s)
+{
+    rs_put_32(out, big_endian ? s.n : __builtin_bswap32(s.n));
+    rs_copy_word(out + 4, s.p, s.n);
+    return out + 4 + s.n;
+}
+
+/* Room for all of an event's words, its source's name, the context, a tag and
+ * an instant, as nearly every event has. */
+static bool fits_at_once(struct rs_str source, const struct rs_str *context, uint32_t context_n,
+                         const struct rs_event *event)
+{
+    const struct rs_place *place = &event->place;
+    uint64_t total = 2 + 8 + (UINT64_C(9) + context_n) * 4;
+    total += (uint64_t)source.n + event->code.n + event->text.n + event->time.n + event->zone.n;
+    total += (uint64_t)place->country.n + place->region.n + place->city.n + place->name.n;
+    for (uint32_t i = 0; i < context_n; i++) total += context[i].n;
+    return total <= sizeof((struct rs_material *)0)->bytes;
+}
+
+/* put_scan and put_said where all fits and nothing is to be folded: the place,
+ * which ends the one and stands in the other, is spelled once. */
+static bool keys_at_once(struct rs_str source, enum rs_identity identity, const struct rs_str *context,
+                         uint32_t context_n, struct rs_event *event)
+{
+    const struct rs_place *place = &event->place;
+    struct rs_str code = event->code, text = event->text;
+    if (!fits_at_once(source, context, context_n, event)) return false;
+    if (identity == RS_IDENTITY_TEXT && text.n) code = RS_STR_NONE;
+    if (identity == RS_IDENTITY_CODE && event->code.n) text = RS_STR_NONE;
+    if (!is_folded(code) || !is_folded(text) || !is_folded(place->country) || !is_folded(place->region) ||
+        !is_folded(place->city) || !is_folded(place->name)) {
+        return false;
+    }
+    struct rs_material fp, said;
+    rs_material_open(&fp, 'F');
+    char *out = spell(fp.bytes + fp.n, source), *at;
+    rs_put_64(out, big_endian ? (uint64_t)event->instant_us : __builtin_bswap64((uint64_t)event->instant_us));
+    at = spell(spell(out + 8, code), text);
+    out = spell(spell(spell(spell(at, place->country), place->region), place->city), place->name);
+    size_t place_n = (size_t)(out - at);
+    event->fp = rs_key_of(fp.bytes, (size_t)(out - fp.bytes));
+
+    rs_material_open(&said, 'S');
+    out = spell(spell(said.bytes + said.n, source), event->code);
+    out = spell(spell(spell(out, event->text), event->time), event->zone);
+    out = (char *)memcpy(out, at, place_n) + place_n;
+    for (uint32_t i = 0; i < context_n; i++) out = spell(out, context[i]);
+    event->said = rs_key_of(said.bytes, (size_t)(out - said.bytes));
+    return true;
+}
+
 void rs_event_keys(struct rs_str source, struct rs_str id, enum rs_identity identity, const struct rs_str *context,
                    uint32_t context_n, struct rs_event *event)
 {
     struct rs_material m;
+    if (!id.n && keys_at_once(source, identity, context, context_n, event)) return;
     if (id.n) put_id(&m, source, id);
     else put_scan(&m, source, event, identity);
     event->fp = rs_material_key(&m);

@@ -207,7 +207,7 @@ bool rs_normalise_status(struct rs_decoder *d, const struct rs_match *parcel, co
                          struct rs_event *ret)
 {
     const struct rs_profile *p = d->profile;
-    if (!p->status_code.n && !p->status_text.n) return false;
+    if (!rs_profile_tells_status(p)) return false;
     struct rs_event event = {.kind = RS_EVENT_REPORTED, .node = report->node, .precision = RS_PRECISION_SECOND};
     event.said_apart = true;
     event.code = rs_word_kept(d, parcel, &p->status_code, &event.marks, NULL);

@@ -1,5 +1,7 @@
 #include "rastro/number.h"
 
+#include "rastro/unaligned.h"
+
 #define S10_LEN 13
 
 static bool is_digit(char c)
@@ -73,4 +75,26 @@ bool rs_number_clean(struct rs_str pasted, char ret[RS_NUMBER_MAX], uint32_t *re
     }
     *ret_n = n;
     return digit;
+}
+
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* The upper bit of each byte that is from first to last; all are below 0x80. */
+static inline uint64_t within(uint64_t eight, char first, char last)
+{
+    return (eight + EACH(0x80 - first)) & ~(eight + EACH(0x7f - last)) & EACH(0x80);
+}
+
+bool rs_number_is_clean(struct rs_str number)
+{
+    uint64_t digits = 0;
+    if (number.n < 8 || number.n > RS_NUMBER_MAX) return false;
+    for (uint32_t i = 0;; i = i + 16 <= number.n ? i + 8 : number.n - 8) { /* the last may overlap */
+        uint64_t eight = rs_get_64(number.p + i);
+        if (eight & EACH(0x80)) return false;
+        uint64_t digit = within(eight, '0', '9');
+        if ((digit | within(eight, 'A', 'Z')) != EACH(0x80)) return false;
+        digits |= digit;
+        if (i + 8 == number.n) return digits != 0;
+    }
 }

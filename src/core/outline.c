@@ -10,6 +10,8 @@
  * node its type, where it ends, and its key.  The hash only says where to look.
  * So what is remembered is never another outline's, whatever a stranger sends;
  * at worst, when two take turns in one place, everything is walked as before.
+ * A parser that knows the text's form has compared already; its number is a short
+ * name for an outline that was spelled out once.
  *
  * Bound.  PLACES outlines of at most WORDS words.  Large messages are histories;
  * no two have the same outline, and for them there is the memo.
@@ -18,30 +20,39 @@
 
 #include <stdlib.h>
 
-#include "unaligned.h"
+#include "rastro/unaligned.h"
 
 #define PLACES 128
 #define NODES 64
 #define WORDS 192
 #define MATCHES 8
+#define NAMES 128
 
-struct match {
+/* Of which block a match is. */
+struct block {
     const struct rs_trie *trie;
     uint32_t base;
-    struct rs_match match;
 };
 
 struct rs_outline {
     uint64_t word[WORDS];
+    uint64_t learnt; /* no two have the same */
     uint32_t words;
     uint32_t matches;
     bool noted;
     uint64_t *note;
-    struct match match[MATCHES];
+    struct block block[MATCHES]; /* apart from what is found in them, for the search */
+    struct rs_match match[MATCHES];
 };
 
 struct rs_outlines {
     struct rs_outline *place[PLACES]; /* NULL: free */
+    struct name {
+        uint64_t form; /* 0: free */
+        uint64_t learnt;
+        struct rs_outline *outline; /* is it while that is what it learnt last */
+    } name[NAMES];
+    uint64_t learnt;
     uint64_t now[WORDS];
 };
 
@@ -101,13 +112,14 @@ static struct rs_outline *learn(struct rs_outlines *outlines, struct rs_outline 
 {
     if (!outline) outline = rs_calloc(1, sizeof *outline);
     memcpy(outline->word, outlines->now, words * sizeof *outline->word);
+    outline->learnt = ++outlines->learnt;
     outline->words = words;
     outline->matches = 0;
     outline->noted = false;
     return outline;
 }
 
-struct rs_outline *rs_outline_of(struct rs_outlines *outlines, const struct rs_json *json)
+static struct rs_outline *spelled(struct rs_outlines *outlines, const struct rs_json *json)
 {
     uint32_t hash, words = spell(json, outlines->now, &hash);
     if (!words) return NULL;
@@ -115,6 +127,15 @@ struct rs_outline *rs_outline_of(struct rs_outlines *outlines, const struct rs_j
     bool known = there && there->words == words && !memcmp(there->word, outlines->now, words * sizeof *there->word);
     if (!known) *place = learn(outlines, there, words);
     return *place;
+}
+
+struct rs_outline *rs_outline_of(struct rs_outlines *outlines, const struct rs_json *json)
+{
+    struct name *name = &outlines->name[json->form % NAMES];
+    if (json->form && name->form == json->form && name->learnt == name->outline->learnt) return name->outline;
+    struct rs_outline *outline = spelled(outlines, json);
+    if (json->form && outline) *name = (struct name){json->form, outline->learnt, outline};
+    return outline;
 }
 
 const struct rs_match *rs_outline_match(struct rs_outline *outline, const struct rs_trie *trie,
@@ -125,15 +146,13 @@ const struct rs_match *rs_outline_match(struct rs_outline *outline, const struct
         return room;
     }
     for (uint32_t i = 0; i < outline->matches; i++) {
-        struct match *known = &outline->match[i];
-        if (known->trie == trie && known->base == base) return &known->match;
+        const struct block *known = &outline->block[i];
+        if (known->trie == trie && known->base == base) return &outline->match[i];
     }
     struct rs_match *match = room;
     if (outline->matches < MATCHES) {
-        struct match *added = &outline->match[outline->matches++];
-        added->trie = trie;
-        added->base = base;
-        match = &added->match;
+        outline->block[outline->matches] = (struct block){trie, base};
+        match = &outline->match[outline->matches++];
     }
     rs_trie_match(trie, json, base, match);
     return match;

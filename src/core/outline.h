@@ -10,7 +10,8 @@ struct rs_outline;
 struct rs_outlines *rs_outlines_new(void);
 void rs_outlines_free(struct rs_outlines *outlines); /* NULL is fine */
 
-/* The message's outline, valid until the next call; NULL when it is large. */
+/* The message's outline, valid until the next call; NULL when it is large.  All
+ * messages are of one parser. */
 struct rs_outline *rs_outline_of(struct rs_outlines *outlines, const struct rs_json *json);
 
 /* rs_trie_match, from memory if it can be; else into `room`.  Valid as long as

@@ -79,6 +79,7 @@ void rs_trie_free(struct rs_trie *trie);
 #define RS_TRIE_MORE_MAX 16
 struct rs_match {
     uint32_t slot[RS_TRIE_SLOTS_MAX]; /* node index, or 0: nothing there */
+    uint64_t found;                   /* the slots where something is, as bits */
     uint32_t repeated;                /* a key that was there twice, or 0 */
     uint32_t more_n;
     struct {

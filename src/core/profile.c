@@ -488,7 +488,7 @@ static int compile_all(struct compile *c)
     if (!err) err = compile_identity(c, identity);
     if (!err) err = rs_reader_need(&c->r, 0, "meaning", &meaning);
     if (!err) err = compile_meaning(c, meaning);
-    if (!err) rs_profile_set_roots(p);
+    if (!err) rs_profile_set_slots(p);
     if (!err) err = compile_explain(c, member(c, 0, "explain"));
     if (!err && member(c, 0, "example")) {
         p->example = rs_arena_str(p->arena, rs_json_raw(&c->r.json, member(c, 0, "example")));

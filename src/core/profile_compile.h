@@ -34,8 +34,8 @@ int rs_compile_times(struct compile *c, uint32_t at, struct rs_time_rules *rules
 int rs_compile_place(struct compile *c, uint32_t at, struct rs_place_rule *rule);
 /* Fills in `told` of the event's times, when the event is compiled. */
 void rs_profile_set_told(struct rs_profile *p);
-/* Fills in `event_roots`, when all is compiled. */
-void rs_profile_set_roots(struct rs_profile *p);
+/* Fills in `event_roots` and `facts.from`, when all is compiled. */
+void rs_profile_set_slots(struct rs_profile *p);
 int rs_compile_period(struct compile *c, uint32_t at, struct rs_period_rule *rule);
 
 #endif

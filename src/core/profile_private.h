@@ -103,11 +103,17 @@ struct rs_link_rule {
     struct rs_carrier_rule carrier;
 };
 
+/* Slots that any of some words is read from, as bits. */
+struct rs_slots {
+    uint64_t block, root; /* of the block's trie, and of the message's */
+};
+
 struct rs_facts_rule {
     struct rs_place_rule origin, destination;
     struct rs_word_rule service, order, signed_by;
     struct rs_period_rule promised, estimated;
     struct rs_time_rules signed_at;
+    struct rs_slots from; /* all of the above */
 };
 
 struct rs_profile {
@@ -172,6 +178,12 @@ struct rs_profile {
     } distrusted[RS_DISTRUSTED_MAX];
     uint32_t distrusted_n;
 };
+
+/* Whether a message may tell a status without a scan. */
+static inline bool rs_profile_tells_status(const struct rs_profile *p)
+{
+    return p->status_code.n || p->status_text.n;
+}
 
 /* a-z, 0-9 and -; also what a message may give as its feed. */
 bool rs_source_name_ok(struct rs_str name);

@@ -117,38 +117,70 @@ void rs_profile_set_told(struct rs_profile *p)
 
 /* ---- words from elsewhere ------------------------------------------------------------ */
 
-static uint64_t roots_of(const struct rs_word_rule *word)
+static void add_word(struct rs_slots *slots, const struct rs_word_rule *word)
 {
-    uint64_t roots = 0;
     for (uint32_t i = 0; i < word->n; i++) {
         for (uint32_t k = 0; k < word->alt[i].n; k++) {
             uint16_t slot = word->alt[i].slot[k];
-            if (slot & RS_SLOT_ROOT) roots |= UINT64_C(1) << (slot & ~RS_SLOT_ROOT);
+            *(slot & RS_SLOT_ROOT ? &slots->root : &slots->block) |= UINT64_C(1) << (slot & ~RS_SLOT_ROOT);
         }
     }
-    return roots;
 }
 
-static uint64_t roots_of_times(const struct rs_time_rules *times)
+static void add_times(struct rs_slots *slots, const struct rs_time_rules *times)
 {
-    uint64_t roots = 0;
     for (uint32_t i = 0; i < times->n; i++) {
         const struct rs_time_rule *rule = &times->rule[i];
-        roots |= roots_of(&rule->at) | roots_of(&rule->offset);
+        add_word(slots, &rule->at);
+        add_word(slots, &rule->offset);
         for (uint32_t k = 0; k < rule->zone_n; k++) {
             const struct rs_zone_rule *zone = &rule->zone[k];
-            roots |= roots_of(&zone->at) | roots_of(&zone->country) | roots_of(&zone->region);
+            add_word(slots, &zone->at);
+            add_word(slots, &zone->country);
+            add_word(slots, &zone->region);
         }
     }
-    return roots;
 }
 
-void rs_profile_set_roots(struct rs_profile *p)
+static void add_place(struct rs_slots *slots, const struct rs_place_rule *place)
+{
+    add_word(slots, &place->country);
+    add_word(slots, &place->region);
+    add_word(slots, &place->city);
+    add_word(slots, &place->name);
+}
+
+static struct rs_slots slots_of_event(const struct rs_profile *p)
+{
+    struct rs_slots slots = {0};
+    const struct rs_word_rule *const words[] = {&p->code, &p->text_rule, &p->sequence,
+                                                &p->id,   &p->planned,   &p->canonical};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) add_word(&slots, words[i]);
+    for (uint32_t i = 0; i < p->context_n; i++) add_word(&slots, &p->context[i]);
+    add_times(&slots, &p->time);
+    add_place(&slots, &p->place);
+    return slots;
+}
+
+static struct rs_slots slots_of_facts(const struct rs_facts_rule *facts)
+{
+    struct rs_slots slots = {0};
+    add_place(&slots, &facts->origin);
+    add_place(&slots, &facts->destination);
+    add_word(&slots, &facts->service);
+    add_word(&slots, &facts->order);
+    add_word(&slots, &facts->signed_by);
+    add_times(&slots, &facts->promised.from);
+    add_times(&slots, &facts->promised.to);
+    add_times(&slots, &facts->estimated.from);
+    add_times(&slots, &facts->estimated.to);
+    add_times(&slots, &facts->signed_at);
+    return slots;
+}
+
+void rs_profile_set_slots(struct rs_profile *p)
 {
     _Static_assert(RS_TRIE_SLOTS_MAX <= 64, "a slot is a bit");
-    p->event_roots = roots_of(&p->code) | roots_of(&p->text_rule) | roots_of(&p->sequence) | roots_of(&p->id) |
-                     roots_of(&p->planned) | roots_of(&p->canonical) | roots_of_times(&p->time) |
-                     roots_of(&p->place.country) | roots_of(&p->place.region) | roots_of(&p->place.city) |
-                     roots_of(&p->place.name);
-    for (uint32_t i = 0; i < p->context_n; i++) p->event_roots |= roots_of(&p->context[i]);
+    p->event_roots = slots_of_event(p).root;
+    p->facts.from = slots_of_facts(&p->facts);
 }

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #include "path.h"
-#include "unaligned.h"
+#include "rastro/unaligned.h"
 
 #define NO_SLOT UINT32_MAX
 
@@ -197,12 +197,14 @@ static void walk_list(const struct walk *w, uint32_t t, uint32_t at)
 void rs_trie_match(const struct rs_trie *trie, const struct rs_json *json, uint32_t base, struct rs_match *ret)
 {
     memset(ret->slot, 0, trie->slots * sizeof *ret->slot);
+    ret->found = 0;
     ret->repeated = ret->more_n = 0;
     if (!trie->count) return;
     struct walk w = {trie, json->node, ret};
     /* The path "$" or "@" alone selects the block itself. */
     if (trie->node[0].slot != NO_SLOT) ret->slot[trie->node[0].slot] = base;
     walk_block(&w, 0, base);
+    for (uint32_t i = 0; i < trie->slots; i++) ret->found |= (uint64_t)(ret->slot[i] != 0) << i;
 }
 
 /* ---- the first of each --------------------------------------------------------------- */

@@ -133,9 +133,13 @@ struct rs_str rs_kept(const struct rs_decoder *d, struct rs_str word, uint16_t *
 
 static const struct rs_country *country_of(const struct rs_decoder *d, struct rs_str word)
 {
+    const void *country;
     if (!word.n) return NULL;
+    if (rs_recent_get(&d->recent->country, d->profile, word, &country)) return country;
     uint32_t i = rs_strmap_get(&d->profile->country_words, word);
-    return i == RS_STRMAP_NONE ? rs_country_of(d->catalog, word) : &d->catalog->country[i];
+    country = i == RS_STRMAP_NONE ? rs_country_of(d->catalog, word) : &d->catalog->country[i];
+    rs_recent_put(&d->recent->country, d->profile, word, country);
+    return country;
 }
 
 void rs_read_place(const struct rs_decoder *d, const struct rs_match *block, const struct rs_place_rule *rule,

@@ -22,6 +22,7 @@
 struct rs_json_parser {
     enum rs_json_backend backend;
     struct rs_json_index *index;
+    struct rs_json_forms *forms;
     struct rs_json_node *node;
     uint32_t room;
 };
@@ -32,6 +33,7 @@ struct rs_json_parser *rs_json_parser_new(enum rs_json_backend backend)
     parser->backend = backend;
     parser->index = rs_json_index_new();
     if (!parser->index) rs_oom();
+    parser->forms = rs_json_forms_new();
     return parser;
 }
 
@@ -39,6 +41,7 @@ void rs_json_parser_free(struct rs_json_parser *parser)
 {
     if (!parser) return;
     rs_json_index_free(parser->index);
+    rs_json_forms_free(parser->forms);
     free(parser->node);
     free(parser);
 }
@@ -72,11 +75,6 @@ static bool refuse(struct walk *w, uint32_t where, const char *why)
         w->where = where;
     }
     return false;
-}
-
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
 /* What stands at offset i, or NUL behind the last. */
@@ -182,7 +180,7 @@ static inline bool read_string(struct walk *w, uint32_t i, struct rs_str *ret, u
     const char *text = w->text.p;
     uint32_t start = w->at[i], end = w->at[i + 1];
     if (text[end - 1] != '"') {
-        while (end > start + 1 && is_space(text[end - 1])) end--;
+        while (end > start + 1 && rs_json_is_space(text[end - 1])) end--;
         if (text[end - 1] != '"') return refuse(w, start, "a string does not end");
     }
     if (end < start + 2) return refuse(w, start, "a string does not end");
@@ -225,34 +223,41 @@ static const char *scan_word(const char *p, const char *end, const char *word, s
     return (size_t)(end - p) >= n && memcmp(p, word, n) == 0 ? p + n : NULL;
 }
 
-/* Anything but a string, an object or a list, at offset i. */
-static bool read_scalar(struct walk *w, uint32_t i, struct rs_json_node *node)
+bool rs_json_scalar(const char *p, const char *limit, enum rs_json_type *ret_type, struct rs_str *ret)
 {
-    uint32_t start = w->at[i];
-    const char *p = w->text.p + start;
-    const char *limit = w->text.p + w->at[i + 1];
+    enum rs_json_type type;
     const char *end = NULL;
     switch (*p) {
     case 't':
-        node->type = RS_JSON_TRUE;
+        type = RS_JSON_TRUE;
         end = scan_word(p, limit, "true", 4);
         break;
     case 'f':
-        node->type = RS_JSON_FALSE;
+        type = RS_JSON_FALSE;
         end = scan_word(p, limit, "false", 5);
         break;
     case 'n':
-        node->type = RS_JSON_NULL;
+        type = RS_JSON_NULL;
         end = scan_word(p, limit, "null", 4);
         break;
-    default: node->type = RS_JSON_NUMBER; end = scan_number(p, limit);
+    default: type = RS_JSON_NUMBER; end = scan_number(p, limit);
     }
-    if (!end) return refuse(w, start, "not a value");
+    if (!end) return false;
     for (const char *rest = end; rest < limit; rest++) {
-        if (!is_space(*rest)) return refuse(w, start, "not a value");
+        if (!rs_json_is_space(*rest)) return false;
     }
-    node->s = (struct rs_str){p, (uint32_t)(end - p)};
-    node->end = (uint32_t)(end - w->text.p);
+    *ret_type = type;
+    *ret = (struct rs_str){p, (uint32_t)(end - p)};
+    return true;
+}
+
+static bool read_scalar(struct walk *w, uint32_t i, struct rs_json_node *node)
+{
+    const char *text = w->text.p;
+    if (!rs_json_scalar(text + w->at[i], text + w->at[i + 1], &node->type, &node->s)) {
+        return refuse(w, w->at[i], "not a value");
+    }
+    node->end = w->at[i] + node->s.n;
     return true;
 }
 
@@ -367,6 +372,7 @@ static int parse_fast(struct rs_json_parser *parser, struct rs_arena *arena, str
     struct walk w = {.text = text, .arena = arena, .escapes = text.n && memchr(text.p, '\\', text.n) != NULL};
     const char *why = rs_json_index_run(parser->index, text.p, text.n, &w.at, &w.n);
     if (why) return rs_fail(diag, RS_E_DATA, "JSON: %s", why);
+    if (!w.escapes && rs_json_form_fits(parser->forms, text, w.at, w.n, ret)) return RS_OK;
     /* A value and the comma or bracket behind it are two offsets; brackets that
      * are never closed are bounded by the depth. */
     uint32_t values_max = w.n / 2 + RS_JSON_DEPTH_MAX + 2;
@@ -380,6 +386,7 @@ static int parse_fast(struct rs_json_parser *parser, struct rs_arena *arena, str
         return rs_fail(diag, RS_E_DATA, "JSON: %s at line %u, column %u", w.why, line, column);
     }
     *ret = (struct rs_json){.text = text, .node = w.node, .count = w.count, .escapes = w.escapes};
+    ret->form = rs_json_form_learn(parser->forms, ret, w.at, w.n);
     return RS_OK;
 }
 

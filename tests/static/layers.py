@@ -29,7 +29,7 @@ LAYERS = {
 
 # The layer of each contract in include/rastro.
 CONTRACTS = {
-    "base": "arena atomic clock counters error fault hash log str strmap",
+    "base": "arena atomic clock counters error fault hash log str strmap unaligned",
     "sync": "mailbox table",
     "parse": "json time zone",
     "core": "batch catalog decode event explain number partition profile quick raw track",

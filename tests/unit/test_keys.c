@@ -161,6 +161,33 @@ Test(keys, fold_long_texts_as_short_ones)
     cr_expect(!rs_key_eq(fp_both(&a), fp_both(&b)), "the last byte counts");
 }
 
+/* Every field at lengths around those at which the material is full, with and
+ * without what is to be folded, under each identity and with and without an id. */
+Test(keys, are_the_same_both_at_once_as_one_by_one)
+{
+    enum { SHORT = 40, LONG = 760, LENGTHS = SHORT + 300 };
+    char plain[1100], odd[1100];
+    memset(plain, 'x', sizeof plain);
+    memset(odd, 'x', sizeof odd);
+    for (size_t i = 0; i < sizeof odd; i += 3) odd[i] = ' ';
+    for (uint32_t i = 0; i < 11 * LENGTHS * 2 * 3 * 2; i++) {
+        uint32_t field = i % 11, length = i / 11 % LENGTHS, way = i / 11 / LENGTHS;
+        if (length >= SHORT) length += LONG - SHORT;
+        enum rs_identity identity = (enum rs_identity)(way / 2 % 3);
+        struct rs_event event = scan;
+        struct rs_str name = source, id = way / 6 ? RS_LIT("id") : RS_STR_NONE;
+        struct rs_str context[] = {RS_LIT("one"), RS_LIT("two")};
+        struct rs_str *fields[] = {&name,       &event.code,          &event.text,         &event.time,
+                                   &event.zone, &event.place.country, &event.place.region, &event.place.city,
+                                   &context[0], &context[1],          &event.place.name};
+        *fields[field] = (struct rs_str){way % 2 ? odd : plain, length};
+        rs_event_keys(name, id, identity, context, 2, &event);
+        struct rs_key fp = id.n ? rs_fp_of_id(name, id) : rs_fp_of_scan(name, &event, identity);
+        cr_assert(rs_key_eq(event.fp, fp), "fp, field %u of %u bytes", field, length);
+        cr_assert(rs_key_eq(event.said, rs_said_of(name, &event, context, 2)), "said, field %u, %u", field, length);
+    }
+}
+
 /* ---- no two lists of fields share bytes ------------------------------------------------ */
 
 static struct rs_key key_of_fields(char tag, const struct rs_str *field, uint32_t n)

@@ -40,6 +40,29 @@ Test(number, works_out_the_check_digit)
     }
 }
 
+/* Beside rs_number_clean, for every byte at every place. */
+Test(number, knows_what_is_clean)
+{
+    static const char *const texts[] = {"RB123456785GB", "ABCDEFGH", "12345678", "ABCDEFGHIJKLMNOP7", "A234567"};
+    for (size_t t = 0; t < COUNT(texts); t++) {
+        char text[RS_NUMBER_MAX], cleaned[RS_NUMBER_MAX];
+        uint32_t n = (uint32_t)strlen(texts[t]), cleaned_n;
+        for (uint32_t i = 0; i < n * 256; i++) {
+            memcpy(text, texts[t], n);
+            text[i / 256] = (char)(i % 256);
+            struct rs_str number = {text, n};
+            bool same = rs_number_clean(number, cleaned, &cleaned_n) && cleaned_n == n && !memcmp(cleaned, text, n);
+            bool plain = n >= 8 && !memchr("._/#:+", i % 256, 6);
+            cr_assert(rs_number_is_clean(number) == (same && plain), "byte %u of %s is %u", i / 256, texts[t], i % 256);
+        }
+    }
+    cr_expect(!rs_number_is_clean(RS_STR_NONE));
+    char longer[RS_NUMBER_MAX + 1];
+    memset(longer, '7', sizeof longer);
+    cr_expect(rs_number_is_clean((struct rs_str){longer, RS_NUMBER_MAX}));
+    cr_expect(!rs_number_is_clean((struct rs_str){longer, RS_NUMBER_MAX + 1}));
+}
+
 Test(number, refuses_every_other_check_digit)
 {
     char number[] = "RB123456785GB";

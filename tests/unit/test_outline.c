@@ -147,3 +147,28 @@ Test(outline, matches_as_a_walk_does)
     rs_outlines_free(outlines);
     for (int i = 0; i < 2; i++) rs_trie_free(&trie[i]);
 }
+
+static void matches(struct rs_outlines *outlines, const struct rs_trie *trie, const char *text)
+{
+    struct rs_json json = parsed(text);
+    struct rs_outline *outline = rs_outline_of(outlines, &json);
+    struct rs_match walked, room;
+    rs_trie_match(trie, &json, 0, &walked);
+    same_match(trie, rs_outline_match(outline, trie, &json, 0, &room), &walked);
+}
+
+/* One whose form the parser knows, among more than there are places. */
+Test(outline, matches_as_a_walk_does_when_places_are_taken_over)
+{
+    struct rs_trie trie = {0};
+    rs_trie_add(&trie, path_of("@.z"));
+    struct rs_outlines *outlines = rs_outlines_new();
+    for (int i = 0; i < 600; i++) {
+        char other[80];
+        snprintf(other, sizeof other, "{'n%d': 1, 'm': 3, 'z': 2}", i);
+        matches(outlines, &trie, other);
+        matches(outlines, &trie, "{'z': 2}");
+    }
+    rs_trie_free(&trie);
+    rs_outlines_free(outlines);
+}

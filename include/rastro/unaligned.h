@@ -4,8 +4,8 @@
  * known to the compiler a hardened build makes a checked call of it, and these
  * are the innermost steps of decoding.  Callers have checked the room.
  */
-#ifndef RASTRO_CORE_UNALIGNED_H
-#define RASTRO_CORE_UNALIGNED_H
+#ifndef RASTRO_UNALIGNED_H
+#define RASTRO_UNALIGNED_H
 
 #include <stdint.h>
 #include <string.h>
