@@ -228,9 +228,8 @@ static int decide_safely(struct rs_work *work, struct rs_diag *diag)
         rs_work_decide(work, &work->parcel[i]);
         rs_work_weigh(work, &work->parcel[i]);
     }
-    if (err) return err;
-    rs_work_collect(work);
-    return rs_work_number_events(work, diag);
+    if (!err) rs_work_collect(work);
+    return err;
 }
 
 static int write_rows(struct rs_work *work, struct rs_diag *diag)

@@ -185,14 +185,29 @@ static void prefetch_event(const struct rs_event *e)
     __builtin_prefetch(e->raw.p);
 }
 
-void rs_work_encode(struct rs_work *work)
+static void encode_rows(struct rs_work *work)
 {
     rs_copy_begin(&work->rows);
     for (uint32_t i = 0; i < work->event_n; i++) {
         if (i + 4 < work->event_n) prefetch_event(work->event[i + 4].known->event);
+        rs_work_number(work, i);
         if (!work->event[i].refused) put_row(work, (int32_t)i, &work->event[i]);
     }
     rs_copy_end(&work->rows);
+}
+
+/* Once, or where numbers had to be made twice: a row is numbered as it is
+ * written, while it is near. */
+int rs_work_encode(struct rs_work *work, struct rs_diag *diag)
+{
+    bool made;
+    int err;
+    rs_work_want_numbers(work);
+    do {
+        encode_rows(work);
+        err = rs_work_make_numbers(work, &made, diag);
+    } while (!err && made);
+    return err;
 }
 
 static int write_straight(struct rs_work *work, struct rs_diag *diag)
@@ -207,8 +222,8 @@ int rs_work_events(struct rs_work *work, struct rs_diag *diag)
 {
     if (!work->event_n) return RS_OK;
     if (work->planned) return write_straight(work, diag);
-    rs_work_encode(work);
-    int err = rs_pg_copy(work->pg, copy_rows, &work->rows, NULL, diag);
+    int err = rs_work_encode(work, diag);
+    if (!err) err = rs_pg_copy(work->pg, copy_rows, &work->rows, NULL, diag);
     if (err) return err;
     int32_t last = (int32_t)work->event_n - 1;
     /* The first try has no savepoint of its own: it nearly always succeeds. */

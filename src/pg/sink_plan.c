@@ -156,9 +156,7 @@ static enum rs_work_verdict decide_all(struct rs_work *work, struct rs_diag *dia
     rs_work_list_fresh(work);
     for (uint32_t i = 0; i < work->parcel_n; i++) rs_work_weigh(work, &work->parcel[i]);
     rs_work_collect(work);
-    if (rs_work_number_events(work, diag)) return RS_VERDICT_SAFE;
-    rs_work_encode(work);
-    return RS_VERDICT_PLAN;
+    return rs_work_encode(work, diag) ? RS_VERDICT_SAFE : RS_VERDICT_PLAN;
 }
 
 /* Whether there is anything to plan, and something to plan it by. */

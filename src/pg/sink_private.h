@@ -222,8 +222,13 @@ void rs_sink_forget_ids(struct rs_sink *sink);
 void rs_sink_open_numbers(struct rs_sink *sink);
 void rs_sink_close_numbers(struct rs_sink *sink);
 void rs_sink_forget_numbers(struct rs_sink *sink);
-/* Gives the rows of a work that is collected their numbers. */
-int rs_work_number_events(struct rs_work *work, struct rs_diag *diag);
+/* From here on rows that have no number yet are listed. */
+void rs_work_want_numbers(struct rs_work *work);
+/* Gives a row what numbers there are. */
+void rs_work_number(struct rs_work *work, uint32_t event);
+/* Makes those that were listed; once they are made all rows are to be numbered
+ * again. */
+int rs_work_make_numbers(struct rs_work *work, bool *ret_made, struct rs_diag *diag);
 
 /* ---- sink.c: one transaction */
 void rs_work_init(struct rs_work *work, struct rs_sink *sink);
@@ -291,7 +296,7 @@ void rs_work_collect(struct rs_work *work);
 /* ---- sink_events.c */
 extern const char rs_sink_temporary[]; /* makes the session's temporary table */
 /* Rows for rs_work_events, ahead of the transaction where it is planned. */
-void rs_work_encode(struct rs_work *work);
+int rs_work_encode(struct rs_work *work, struct rs_diag *diag);
 int rs_work_events(struct rs_work *work, struct rs_diag *diag);
 
 /* ---- sink_views.c */

@@ -21,8 +21,18 @@
 #define SEEN_ROOM 16384
 #define NO_NUMBER 0
 
+/* Those of a kind that a batch needs a number for; in its arena. */
+struct wanted {
+    struct rs_key *key; /* of memory, in the order in which they came */
+    uint32_t *event;    /* the first that has it */
+    uint32_t n;
+};
+
 struct rs_numbers {
     struct rs_ids origins, words, places;
+    struct wanted wanted_origins, wanted_words, wanted_places;
+    bool listing;    /* what has no number is wanted */
+    bool incomplete; /* a row has no origin */
     uint64_t seen[SEEN_ROOM];
     /* of the row before, nearly always the same */
     struct origin {
@@ -32,13 +42,6 @@ struct rs_numbers {
     int32_t last_origin;
 };
 _Static_assert(sizeof(struct origin) == sizeof(struct rs_key), "an origin is its own key");
-
-/* Those of a kind that a batch needs a number for. */
-struct wanted {
-    struct rs_key *key; /* of memory, in the order in which they came */
-    uint32_t *event;    /* the first that has it */
-    uint32_t n;
-};
 
 /* ---- what is asked for ------------------------------------------------------------------ */
 
@@ -118,14 +121,14 @@ static bool seen_before(struct rs_numbers *numbers, struct rs_key key)
 static int32_t number_of_text(struct rs_work *work, struct rs_ids *ids, struct wanted *wanted, struct rs_key key,
                               uint32_t event)
 {
+    struct rs_numbers *numbers = work->sink->numbers;
     int32_t number = find(ids, key);
-    if (number != NO_NUMBER || !wanted) return number;
-    if (ids->map.count + wanted->n >= TEXTS_MAX || !seen_before(work->sink->numbers, key)) return number;
-    want(work, wanted, key, event);
+    if (number != NO_NUMBER || !numbers->listing) return number;
+    if (ids->map.count + wanted->n < TEXTS_MAX && seen_before(numbers, key)) want(work, wanted, key, event);
     return number;
 }
 
-static int32_t number_of_origin(struct rs_work *work, struct wanted *wanted, uint32_t event)
+static int32_t number_of_origin(struct rs_work *work, uint32_t event)
 {
     struct rs_numbers *numbers = work->sink->numbers;
     struct origin origin = origin_of(work, work->event[event].known);
@@ -136,8 +139,33 @@ static int32_t number_of_origin(struct rs_work *work, struct wanted *wanted, uin
     memcpy(key.b, &origin, sizeof key.b);
     numbers->last = origin;
     numbers->last_origin = find(&numbers->origins, key);
-    if (numbers->last_origin == NO_NUMBER && wanted) want(work, wanted, key, event);
+    if (numbers->last_origin == NO_NUMBER && numbers->listing) want(work, &numbers->wanted_origins, key, event);
+    numbers->incomplete |= numbers->last_origin == NO_NUMBER;
     return numbers->last_origin;
+}
+
+void rs_work_want_numbers(struct rs_work *work)
+{
+    struct rs_numbers *numbers = work->sink->numbers;
+    numbers->wanted_origins = numbers->wanted_words = numbers->wanted_places = (struct wanted){0};
+    numbers->listing = true;
+    numbers->incomplete = false;
+}
+
+void rs_work_number(struct rs_work *work, uint32_t event)
+{
+    struct rs_numbers *numbers = work->sink->numbers;
+    struct rs_work_event *row = &work->event[event];
+    const struct rs_event *e = row->known->event;
+    struct rs_key key;
+    row->origin = number_of_origin(work, event);
+    row->words = row->place = NO_NUMBER;
+    if (key_of_words(e, rs_quick_key, &key)) {
+        row->words = number_of_text(work, &numbers->words, &numbers->wanted_words, key, event);
+    }
+    if (key_of_place(e, rs_quick_key, &key)) {
+        row->place = number_of_text(work, &numbers->places, &numbers->wanted_places, key, event);
+    }
 }
 
 /* ---- what is made ---------------------------------------------------------------------------- */
@@ -240,8 +268,7 @@ static void put_places(struct rs_work *work, const struct wanted *wanted)
     "FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]) WITH ORDINALITY w (key, a, b, c, d, at) "
 
 /* Looks first, because a conflicting insert would burn a number. */
-static int make_all(struct rs_work *work, struct wanted *origins, struct wanted *words, struct wanted *places,
-                    struct rs_diag *diag)
+static int make_all(struct rs_work *work, struct rs_diag *diag)
 {
     static const char add_origins[] =
         "INSERT INTO rastro.origins (topic, kafka_partition, source, identity, iana, meaning) "
@@ -261,41 +288,22 @@ static int make_all(struct rs_work *work, struct wanted *origins, struct wanted 
         "WHERE NOT EXISTS (SELECT FROM rastro.places o WHERE o.key = w.key) ORDER BY key ON CONFLICT DO NOTHING";
     static const char ask_places[] = "SELECT w.at, o.place_id " PLACE_ROWS "JOIN rastro.places o USING (key)";
     struct rs_numbers *numbers = work->sink->numbers;
-    int err = make(work, &numbers->origins, origins, add_origins, ask_origins, put_origins, diag);
-    if (!err) err = make(work, &numbers->words, words, add_words, ask_words, put_words, diag);
-    if (!err) err = make(work, &numbers->places, places, add_places, ask_places, put_places, diag);
+    int err = make(work, &numbers->origins, &numbers->wanted_origins, add_origins, ask_origins, put_origins, diag);
+    if (!err) err = make(work, &numbers->words, &numbers->wanted_words, add_words, ask_words, put_words, diag);
+    if (!err) err = make(work, &numbers->places, &numbers->wanted_places, add_places, ask_places, put_places, diag);
     return err;
 }
 
-/* ---- all of a batch ------------------------------------------------------------------------------ */
-
-/* Sets what is known, and lists what is not unless the lists are NULL; whether
- * every row has an origin. */
-static bool look_up(struct rs_work *work, struct wanted *origins, struct wanted *words, struct wanted *places)
+int rs_work_make_numbers(struct rs_work *work, bool *ret_made, struct rs_diag *diag)
 {
     struct rs_numbers *numbers = work->sink->numbers;
-    bool complete = true;
-    for (uint32_t i = 0; i < work->event_n; i++) {
-        struct rs_work_event *row = &work->event[i];
-        const struct rs_event *e = row->known->event;
-        struct rs_key key;
-        row->origin = number_of_origin(work, origins, i);
-        if (key_of_words(e, rs_quick_key, &key)) row->words = number_of_text(work, &numbers->words, words, key, i);
-        if (key_of_place(e, rs_quick_key, &key)) row->place = number_of_text(work, &numbers->places, places, key, i);
-        complete &= row->origin != NO_NUMBER;
-    }
-    return complete;
+    *ret_made = numbers->listing && (numbers->wanted_origins.n || numbers->wanted_words.n || numbers->wanted_places.n);
+    if (!*ret_made) return numbers->incomplete ? rs_fail(diag, RS_E_BUG, "an origin has no number") : RS_OK;
+    numbers->listing = numbers->incomplete = false;
+    return make_all(work, diag);
 }
 
-int rs_work_number_events(struct rs_work *work, struct rs_diag *diag)
-{
-    struct wanted origins = {0}, words = {0}, places = {0};
-    look_up(work, &origins, &words, &places);
-    if (!origins.n && !words.n && !places.n) return RS_OK;
-    int err = make_all(work, &origins, &words, &places, diag);
-    if (!err && !look_up(work, NULL, NULL, NULL)) err = rs_fail(diag, RS_E_BUG, "an origin has no number");
-    return err;
-}
+/* ---- life ---------------------------------------------------------------------------------------- */
 
 void rs_sink_open_numbers(struct rs_sink *sink)
 {
