@@ -71,16 +71,6 @@ void rs_outlines_free(struct rs_outlines *outlines)
     free(outlines);
 }
 
-/* rs_head_of, or as good: the last bytes of a short key, which are read with what
- * stands before it in the text. */
-static inline uint64_t head_in(const struct rs_json *json, struct rs_str key)
-{
-    if (key.n >= 8) return rs_get_64(key.p);
-    uintptr_t end = (uintptr_t)key.p + key.n - (uintptr_t)json->text.p; /* huge for a key from elsewhere */
-    if (json->escapes || !key.n || end < 8 || end > json->text.n) return rs_head_of(key.p, key.n);
-    return rs_get_64(key.p + key.n - 8) >> (64 - 8 * key.n);
-}
-
 /* Spells the outline out; 0 when it is too large.  A key's length is in the word
  * before it, so that no two outlines share their words. */
 static uint32_t spell(const struct rs_json *json, uint64_t *word, uint32_t *ret_hash)
@@ -88,7 +78,6 @@ static uint32_t spell(const struct rs_json *json, uint64_t *word, uint32_t *ret_
     uint64_t hash = 0;
     uint32_t n = 0;
     if (json->count > NODES) return 0;
-    word[n++] = json->escapes; /* heads are read otherwise */
     for (uint32_t i = 0; i < json->count; i++) {
         const struct rs_json_node *node = &json->node[i];
         struct rs_str key = node->key;
