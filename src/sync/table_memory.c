@@ -54,7 +54,7 @@ void *rs_table_map(uint64_t bytes)
     uint64_t extra = bytes >= LARGE_PAGE ? LARGE_PAGE : 0;
     char *p = mmap(NULL, bytes + extra, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED) return NULL;
-    uint64_t before = (uint64_t) - (uintptr_t)p % LARGE_PAGE;
+    uint64_t before = (LARGE_PAGE - (uintptr_t)p % LARGE_PAGE) % LARGE_PAGE;
     if (extra && before) {
         munmap(p, before);
         p += before;

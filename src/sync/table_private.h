@@ -25,7 +25,7 @@
 #define RS_TABLE_MOVE_SLOTS 32 /* that a merge moves while the index grows */
 #endif
 #ifndef RS_TABLE_UNMAP_PIECE
-#define RS_TABLE_UNMAP_PIECE (UINT64_C(4) << 20)
+#define RS_TABLE_UNMAP_PIECE (UINT64_C(4) << 20) /* a power of two, of whole large pages */
 #endif
 
 enum {
