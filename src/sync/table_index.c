@@ -184,6 +184,16 @@ static bool begin_to_grow(struct rs_table *table, struct rs_table_index *index)
     return false;
 }
 
+/* Piece by piece: merges go on meanwhile and want records. */
+static void populate(struct rs_table *table, struct rs_table_index *next)
+{
+    for (uint64_t at = 0; at < next->bytes; at += RS_TABLE_MAPPED_PIECE) {
+        uint64_t to = at + RS_TABLE_MAPPED_PIECE;
+        rs_table_populate(next, at, to < next->bytes ? to : next->bytes);
+        rs_table_memory_prepare(table);
+    }
+}
+
 static void grow(struct rs_table *table, struct rs_table_index *index, bool populated)
 {
     uint64_t tombs = rs_load_relaxed_u64(&index->tombs);
@@ -194,7 +204,7 @@ static void grow(struct rs_table *table, struct rs_table_index *index, bool popu
     if (slot_n < table->slots_min) slot_n = table->slots_min;
     struct rs_table_index *next = rs_table_index_new(table, slot_n);
     if (next) {
-        if (populated) rs_table_populate(next, 0, next->bytes);
+        if (populated) populate(table, next);
         rs_store_relaxed_u64(&next->used, CLOSED); /* nobody has it yet */
         void *none = NULL;
         rs_cas_acq_rel_ptr(&index->next, &none, next); /* publishes it; pairs with next_of */

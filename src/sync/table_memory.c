@@ -155,9 +155,8 @@ static uint64_t prepare(void *p, uint64_t at, uint64_t used, uint64_t ahead, uin
     return to;
 }
 
-void rs_table_prepare(struct rs_table_thread *thread)
+void rs_table_memory_prepare(struct rs_table *table)
 {
-    struct rs_table *table = thread->table;
     uint64_t nobody = 0;
     if (!rs_cas_acq_rel_u64(&table->preparing, &nobody, 1)) return; /* with what the last one left; pairs with below */
     /* Guesses: nothing depends on them.  Both together stay within the bound. */
@@ -171,6 +170,11 @@ void rs_table_prepare(struct rs_table_thread *thread)
     table->unit_at = prepare(table->unit, table->unit_at, units, left < PREPARED_UNITS ? left : PREPARED_UNITS,
                              table->unit_max * RS_TABLE_UNIT_BYTES);
     rs_store_release_u64(&table->preparing, 0);
+}
+
+void rs_table_prepare(struct rs_table_thread *thread)
+{
+    rs_table_memory_prepare(thread->table);
     rs_table_index_prepare(thread);
 }
 
@@ -331,9 +335,9 @@ static void give_back(struct rs_table *table, uint64_t epoch)
     if (!index || !rs_cas_acq_rel_u64(&table->unmapping, &nobody, 1)) return;
     index = rs_load_acquire_ptr(&table->retired); /* again, now that nobody else gives it back */
     if (index && index->retired_epoch + GRACE <= epoch) {
-        if (index->bytes > 2 * RS_TABLE_UNMAP_PIECE) {
+        if (index->bytes > 2 * RS_TABLE_MAPPED_PIECE) {
             /* Whole pages, large ones too. */
-            uint64_t kept = (index->bytes - RS_TABLE_UNMAP_PIECE) & ~(RS_TABLE_UNMAP_PIECE - 1);
+            uint64_t kept = (index->bytes - RS_TABLE_MAPPED_PIECE) & ~(RS_TABLE_MAPPED_PIECE - 1);
             rs_table_unmap((char *)index + kept, index->bytes - kept);
             rs_add_relaxed_u64(&table->index_bytes, kept - index->bytes);
             index->bytes = kept;

@@ -24,8 +24,8 @@
 #ifndef RS_TABLE_MOVE_SLOTS
 #define RS_TABLE_MOVE_SLOTS 32 /* that a merge moves while the index grows */
 #endif
-#ifndef RS_TABLE_UNMAP_PIECE
-#define RS_TABLE_UNMAP_PIECE (UINT64_C(4) << 20) /* a power of two, of whole large pages */
+#ifndef RS_TABLE_MAPPED_PIECE /* given, or given back, at once: a power of two, of whole large pages */
+#define RS_TABLE_MAPPED_PIECE (UINT64_C(4) << 20)
 #endif
 
 enum {
@@ -259,6 +259,8 @@ void rs_table_unmap(void *p, uint64_t bytes);
 void rs_table_populate(void *p, uint64_t from, uint64_t to);
 void rs_table_memory_new(struct rs_table *table);
 void rs_table_memory_free(struct rs_table *table);
+/* Has pages given for the records and chunks that are next. */
+void rs_table_memory_prepare(struct rs_table *table);
 /* A record that is odd and of no generation, all else zero; 0: no room. */
 uint32_t rs_table_record_alloc(struct rs_table_thread *thread);
 /* One that was never in the index. */
