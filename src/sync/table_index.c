@@ -76,7 +76,10 @@ void rs_table_prefetch_record(struct rs_table_thread *thread, struct rs_table_ke
     uint64_t i = rs_table_place(index, key.a);
     for (unsigned n = 0; n < 16; n++, i = i + 1 == index->slot_n ? 0 : i + 1) {
         uint64_t slot = rs_load_relaxed_u64(&index->slot[i]); /* a guess; nothing is read through it */
-        if ((slot | RS_SLOT_FROZEN) == RS_SLOT_FROZEN) return;
+        if ((slot | RS_SLOT_FROZEN) == RS_SLOT_FROZEN) {
+            __builtin_prefetch(rs_table_stamp(table, key)); /* what find gives of none */
+            return;
+        }
         if (!may_be(slot, key)) continue;
         const char *record = (const char *)rs_table_record(table, RS_SLOT_RECORD(slot));
         __builtin_prefetch(record);
@@ -184,10 +187,12 @@ static bool begin_to_grow(struct rs_table *table, struct rs_table_index *index)
     return false;
 }
 
-/* Piece by piece: merges go on meanwhile and want records. */
-static void populate(struct rs_table *table, struct rs_table_index *next)
+/* Piece by piece: merges go on meanwhile and want records.  It ends early where
+ * `index` would be full before: nothing may be refused for the sake of pages. */
+static void populate(struct rs_table *table, const struct rs_table_index *index, struct rs_table_index *next)
 {
-    for (uint64_t at = 0; at < next->bytes; at += RS_TABLE_MAPPED_PIECE) {
+    uint64_t enough = index->slot_n / 8 * 7;
+    for (uint64_t at = 0; at < next->bytes && rs_load_relaxed_u64(&index->used) < enough; at += RS_TABLE_MAPPED_PIECE) {
         uint64_t to = at + RS_TABLE_MAPPED_PIECE;
         rs_table_populate(next, at, to < next->bytes ? to : next->bytes);
         rs_table_memory_prepare(table);
@@ -204,7 +209,7 @@ static void grow(struct rs_table *table, struct rs_table_index *index, bool popu
     if (slot_n < table->slots_min) slot_n = table->slots_min;
     struct rs_table_index *next = rs_table_index_new(table, slot_n);
     if (next) {
-        if (populated) populate(table, next);
+        if (populated) populate(table, index, next);
         rs_store_relaxed_u64(&next->used, CLOSED); /* nobody has it yet */
         void *none = NULL;
         rs_cas_acq_rel_ptr(&index->next, &none, next); /* publishes it; pairs with next_of */

@@ -159,6 +159,10 @@ void rs_table_memory_prepare(struct rs_table *table)
 {
     uint64_t nobody = 0;
     if (!rs_cas_acq_rel_u64(&table->preparing, &nobody, 1)) return; /* with what the last one left; pairs with below */
+    if (!table->stamp_at) {
+        table->stamp_at = (table->stamp_mask + 1) * sizeof *table->stamp;
+        rs_table_populate(table->stamp, 0, table->stamp_at);
+    }
     /* Guesses: nothing depends on them.  Both together stay within the bound. */
     uint64_t charged = rs_load_relaxed_u64(&table->charged);
     uint64_t left = charged < table->room ? (table->room - charged) / 2 : 0;

@@ -151,8 +151,8 @@ struct rs_table {
     rs_atomic_u64 growing, unmapping; /* somebody is at it; the others go on without */
     rs_atomic_u64 index_bytes, grown, slots;
     /* Of rs_table_prepare. */
-    rs_atomic_u64 preparing;     /* somebody is at it */
-    uint64_t record_at, unit_at; /* bytes that are prepared; whoever set `preparing` has them */
+    rs_atomic_u64 preparing;               /* somebody is at it */
+    uint64_t stamp_at, record_at, unit_at; /* bytes that are prepared; whoever set `preparing` has them */
 };
 
 RS_ATOMIC_INLINE rs_atomic_u64 *rs_table_record(const struct rs_table *table, uint32_t r)
