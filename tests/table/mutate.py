@@ -105,6 +105,8 @@ EQUIVALENT = {
     "asserts the count",
     "the sequence begins anew in each life": "unit/table: takes_no_record_for_one_that_lay_there_before",
     "pop does not count": "only if others pop and push the same one meanwhile, with different links: by stress, rarely",
+    "a base is taken for the record of any key": "the parcel's id is compared as well: then it is stale. unit/table: "
+    "merges_where_its_parcel_is_whatever_the_base_says",
     "the copy is published without its order": "an order: x86 hides it",
     "unpin gives nothing away": "an order: x86 hides it",
 }
