@@ -1,14 +1,21 @@
 /* rastro.c - ours, as a worker uses it: pinned while a batch is asked for, looked
  * at again if a record changed meanwhile, read from PostgreSQL (here: from the feed's truth)
  * if it is stale. */
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "feed.h"
 #include "rastro/error.h"
 
 #define TRIES_MAX 3
+
+/* Memory is asked for by steps of so many events: slots two steps before their
+ * use, records one. */
+#define STEP 4u
+#define PREPARE_US 5000
 
 struct table {
     struct rs_table *table;
@@ -26,15 +33,28 @@ static int cmp(const struct rs_table_head *a, const struct rs_table_head *b, voi
     return bt_head_cmp(a, b);
 }
 
+/* As a thread of the program does that has time. */
+static void *prepare(void *self)
+{
+    struct rs_table_thread *thread = rs_table_join(self);
+    for (;;) {
+        rs_table_prepare(thread);
+        usleep(PREPARE_US);
+    }
+    return NULL;
+}
+
 static void *make(const struct bt_setup *setup)
 {
     struct rs_table_options options = {.memory_max = setup->parcels * 1024 + ((uint64_t)64 << 20),
-                                       .threads_max = BT_THREADS_MAX,
+                                       .threads_max = BT_THREADS_MAX + 1, /* who prepares */
                                        .head_cmp = cmp,
                                        .secret = setup->secret};
     struct table *table = rs_calloc(1, sizeof *table);
     table->table = rs_table_new(&options);
     table->feed = setup->feed;
+    pthread_t id;
+    if (pthread_create(&id, NULL, prepare, table->table)) rs_oom();
     return table;
 }
 
@@ -69,12 +89,26 @@ static void ask_one(struct rs_table_thread *thread, struct bt_event *event)
     }
 }
 
-static void prefetch_all(struct rs_table_thread *thread, const struct bt_event *event, unsigned n)
+static void prefetch_slots(struct rs_table_thread *thread, const struct bt_event *event, unsigned from, unsigned n)
 {
-    rs_table_pin(thread); /* the index may be made anew */
-    for (unsigned i = 0; i < n; i++) rs_table_prefetch_slot(thread, event[i].key);
-    for (unsigned i = 0; i < n; i++) rs_table_prefetch_record(thread, event[i].key);
-    rs_table_unpin(thread);
+    for (unsigned i = from; i < from + STEP && i < n; i++) rs_table_prefetch_slot(thread, event[i].key);
+}
+
+/* Their slots have come by now. */
+static void prefetch_records(struct rs_table_thread *thread, const struct bt_event *event, unsigned from, unsigned n)
+{
+    for (unsigned i = from; i < from + STEP && i < n; i++) rs_table_prefetch_record(thread, event[i].key);
+}
+
+static void prefetch_ahead(struct rs_table_thread *thread, const struct bt_event *event, unsigned i, unsigned n)
+{
+    if (!i) {
+        prefetch_slots(thread, event, 0, n);
+        prefetch_slots(thread, event, STEP, n);
+        prefetch_records(thread, event, 0, n);
+    }
+    prefetch_slots(thread, event, i + 2 * STEP, n);
+    prefetch_records(thread, event, i + STEP, n);
 }
 
 static void ask(void *self, struct bt_event *event, unsigned n, bool prefetch)
@@ -82,7 +116,7 @@ static void ask(void *self, struct bt_event *event, unsigned n, bool prefetch)
     struct thread *thread = self;
     rs_table_pin(thread->thread);
     for (unsigned i = 0; i < n; i++) {
-        if (prefetch && i % BT_GROUP == 0) prefetch_all(thread->thread, event + i, n - i < BT_GROUP ? n - i : BT_GROUP);
+        if (prefetch && i % STEP == 0) prefetch_ahead(thread->thread, event, i, n);
         ask_one(thread->thread, &event[i]);
     }
     rs_table_unpin(thread->thread);
@@ -96,10 +130,10 @@ static void merge(struct thread *thread, struct rs_table_facts *facts)
 {
     for (int refused = 0; rs_table_merge(thread->thread, facts) == RS_TABLE_NO_ROOM && refused < REFUSED_MAX;
          refused++) {
+        rs_table_unpin(thread->thread); /* add's */
         sched_yield();
         rs_table_pin(thread->thread);
         if (facts->whole) rs_table_find(thread->thread, facts->key, &facts->base);
-        rs_table_unpin(thread->thread);
     }
 }
 
@@ -109,9 +143,7 @@ static void look(struct thread *thread, const struct bt_event *event)
     uint64_t word[BT_FACTS_MAX];
     struct rs_table_facts facts = {.key = event->key, .id = event->id, .word = word};
     facts.status = RS_TABLE_NO_STATUS;
-    rs_table_pin(thread->thread);
     facts.whole = !rs_table_find(thread->thread, event->key, &facts.base);
-    rs_table_unpin(thread->thread);
     facts.word_n = bt_feed_look(thread->feed, event, word, &facts.head);
     facts.marks = RS_TABLE_HAS_HEAD;
     merge(thread, &facts);
@@ -131,14 +163,27 @@ static void add_one(struct thread *thread, const struct bt_event *event)
     merge(thread, &facts);
 }
 
+/* A record is asked for where it was found. */
+static void prefetch_again(struct rs_table_thread *thread, const struct bt_event *event, unsigned from, unsigned n)
+{
+    for (unsigned i = from; i < from + STEP && i < n; i++) {
+        if (event[i].answer == BT_UNKNOWN) rs_table_prefetch_slot(thread, event[i].key);
+        else if (event[i].answer == BT_NEW) rs_table_prefetch_ref(thread, event[i].ref);
+    }
+}
+
 static void add(void *self, struct bt_event *event, unsigned n, bool prefetch)
 {
     struct thread *thread = self;
     for (unsigned i = 0; i < n; i++) {
-        if (prefetch && i % BT_GROUP == 0) prefetch_all(thread->thread, event + i, n - i < BT_GROUP ? n - i : BT_GROUP);
+        /* Pinned for many, but not for all: growth waits for those who are. */
+        if (i % BT_GROUP == 0) rs_table_pin(thread->thread);
+        if (prefetch && !i) prefetch_again(thread->thread, event, 0, n);
+        if (prefetch && i % STEP == 0) prefetch_again(thread->thread, event, i + STEP, n);
         if (event[i].shared && event[i].truth == BT_NEW) bt_feed_durable(thread->feed, &event[i]);
         if (event[i].answer == BT_UNKNOWN && event[i].truth != BT_UNKNOWN) look(thread, &event[i]);
         else if (event[i].answer != BT_KNOWN) add_one(thread, &event[i]);
+        if (i % BT_GROUP == BT_GROUP - 1 || i == n - 1) rs_table_unpin(thread->thread);
     }
 }
 

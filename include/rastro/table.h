@@ -113,6 +113,9 @@ struct rs_table_ref {
 void rs_table_prefetch_slot(struct rs_table_thread *thread, struct rs_table_key key);
 void rs_table_prefetch_record(struct rs_table_thread *thread, struct rs_table_key key);
 
+/* Where it was found before: instead of both, before merging with it as `base`. */
+void rs_table_prefetch_ref(struct rs_table_thread *thread, struct rs_table_ref ref);
+
 /* False when nothing usable is known: no record, a stale one, one of another
  * generation, or one that is being changed at this moment.  `ret` is set then
  * too, with record 0: keep it as `base` of what is read from PostgreSQL next. */
@@ -189,8 +192,10 @@ struct rs_table_facts {
     uint16_t status;           /* RS_TABLE_NO_STATUS leaves what is there */
     struct rs_table_head head; /* where marks say that there is one */
     bool whole;
-    struct rs_table_ref base; /* with `whole`: what find gave before the parcel was read from PostgreSQL */
-    unsigned worker;          /* whose busy hint goes; 0: none */
+    /* With `whole`: what find gave before the parcel was read from PostgreSQL.
+     * Without: what find gave at any time, or none; it is quicker then. */
+    struct rs_table_ref base;
+    unsigned worker; /* whose busy hint goes; 0: none */
 };
 
 enum rs_table_merged {
@@ -226,6 +231,15 @@ void rs_table_forget(struct rs_table_thread *thread, struct rs_table_key key);
 void rs_table_deadline_set(struct rs_table_thread *thread, struct rs_table_ref ref, uint32_t deadline);
 uint64_t rs_table_deadlines(struct rs_table_thread *thread, uint32_t until,
                             void (*due)(void *self, struct rs_table_ref ref, int64_t id), void *self);
+
+/* ---- ahead of time ---------------------------------------------------------------------------- */
+
+/* For a thread that has time, every few milliseconds: has the kernel give the
+ * memory that will soon be needed, in large pages if it can, and makes the next
+ * index before a merge must.  It may take some milliseconds, more for an index;
+ * it is not pinned meanwhile.  Where nobody calls it, all is as right, but pages
+ * are small and lookups slower. */
+void rs_table_prepare(struct rs_table_thread *thread);
 
 /* ---- what it is like -------------------------------------------------------------------------- */
 

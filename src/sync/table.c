@@ -62,7 +62,8 @@
  * and has whole facts clears it, by (a) to (c).
  *
  * Memory order.  Data is given away by a release and taken by an acquire:
- *     sequence    CAS to odd acquires, store to even releases; find acquires
+ *     sequence    CAS to odd acquires, store to even releases; find acquires, and who
+ *                 merges where find was before
  *     content     release, acquire (invariant 2)
  *     slot        CAS releases key and content of the record; probes acquire
  *     next        CAS releases the new array; frozen slots hand on that it is there
@@ -78,6 +79,24 @@
  * Where a store must be seen by whom a later load did not see (stamps, pins,
  * reservations), sequentially consistent fences are usual.  ThreadSanitizer does
  * not understand those; two read-modify-writes of one word do the same.
+ *
+ * Where find was before.  A merge has what find gave as its base, and tries that
+ * record first: with a sequence that is even and of a generation, and with the
+ * key, it is in the index, and stays so or is made odd, which the CAS that takes
+ * it sees.  Its key may be read, since whoever is pinned and saw it alive keeps
+ * it from being used again, as if a slot had named it.  So a base that is old, or
+ * of a record that leads another life, costs a search, never a wrong record.
+ *
+ * Pages.  What a batch touches lies anywhere in gigabytes, and with pages of 4 KiB
+ * most of the time goes to translating addresses.  Large pages have to be
+ * cleared, and found, which may take the kernel 10 ms: no merge may wait for that.
+ * So the regions begin where a large page can, and rs_table_prepare, called by a
+ * thread that has time, has pages given ahead of what is in use, and the next
+ * array of the index made before a merge has to; it keeps `growing` meanwhile, so
+ * that the others go on without.  If it is late, or never called, merges touch
+ * small pages first.  (Rejected: advice for whole regions, which makes merges wait; a
+ * thread of the table's own; MADV_COLLAPSE, which copies under a lock that all
+ * faults want.)
  *
  * Epochs.  A thread pins the epoch that it read, and reads it again: it is pinned
  * at the epoch or the one before, not at an older one (which would make what it
@@ -111,6 +130,8 @@
  *     small ones and never joined again: at the bound a parcel with more than 65
  *     facts may find no room.  (Doubling from 8 words on was rejected for this:
  *     in the end all chunks would have been the smallest.)
+ *   - Pages that are prepared and not used yet, 20 MiB at most, are within the bound
+ *     but not in the statistics.
  *   - A thread that stops while pinned stops reuse; one that stops while it makes
  *     or copies the index stops growth.  Both end in RS_TABLE_NO_ROOM, not in a
  *     wait.  So does a batch larger than what was evicted ahead (a 32nd of the

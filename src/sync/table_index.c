@@ -14,6 +14,7 @@ struct rs_table_index *rs_table_index_new(struct rs_table *table, uint64_t slot_
     index->bytes = bytes;
     index->limit = slot_n - (slot_n < 16 ? 1 : slot_n / 16); /* so that every probe ends */
     index->grow_at = slot_n / 5 * 4;
+    index->prepare_at = slot_n / 4 * 3;
     /* Nobody has it yet; pairs with the release that publishes it. */
     rs_store_relaxed_u64(&index->claimed, CLOSED);
     rs_add_relaxed_u64(&table->index_bytes, bytes);
@@ -29,14 +30,6 @@ void rs_table_index_free(struct rs_table *table, struct rs_table_index *index)
 uint64_t rs_table_place(const struct rs_table_index *index, uint64_t a)
 {
     return (uint64_t)(((unsigned __int128)a * index->slot_n) >> 64);
-}
-
-/* The key of a record that a slot names: constant since the slot's release, which
- * the acquire of the slot has seen. */
-RS_ATOMIC_INLINE bool is_key(const struct rs_table *table, uint32_t r, struct rs_table_key key)
-{
-    const rs_atomic_u64 *record = rs_table_record(table, r);
-    return rs_load_relaxed_u64(&record[RS_W_KEY]) == key.a && rs_load_relaxed_u64(&record[RS_W_KEY + 1]) == key.b;
 }
 
 RS_ATOMIC_INLINE bool is_ref(uint64_t slot)
@@ -61,7 +54,7 @@ uint32_t rs_table_lookup(const struct rs_table *table, struct rs_table_key key)
         for (uint64_t i = rs_table_place(index, key.a);; i = i + 1 == index->slot_n ? 0 : i + 1) {
             uint64_t slot = rs_load_acquire_u64(&index->slot[i]); /* pairs with the CASes of insert and copy */
             if ((slot | RS_SLOT_FROZEN) == RS_SLOT_FROZEN) break;
-            if (may_be(slot, key) && is_key(table, RS_SLOT_RECORD(slot), key)) return RS_SLOT_RECORD(slot);
+            if (may_be(slot, key) && rs_table_is_key(table, RS_SLOT_RECORD(slot), key)) return RS_SLOT_RECORD(slot);
         }
         index = next_of(index);
     } while (index);
@@ -71,7 +64,9 @@ uint32_t rs_table_lookup(const struct rs_table *table, struct rs_table_key key)
 void rs_table_prefetch_slot(struct rs_table_thread *thread, struct rs_table_key key)
 {
     const struct rs_table_index *index = rs_load_acquire_ptr(&thread->table->current); /* pairs with promote */
-    __builtin_prefetch(&index->slot[rs_table_place(index, key.a)]);
+    const rs_atomic_u64 *slot = &index->slot[rs_table_place(index, key.a)];
+    __builtin_prefetch(slot);
+    __builtin_prefetch(slot + 3); /* seldom another line; but the probe goes on there then */
 }
 
 void rs_table_prefetch_record(struct rs_table_thread *thread, struct rs_table_key key)
@@ -81,7 +76,10 @@ void rs_table_prefetch_record(struct rs_table_thread *thread, struct rs_table_ke
     uint64_t i = rs_table_place(index, key.a);
     for (unsigned n = 0; n < 16; n++, i = i + 1 == index->slot_n ? 0 : i + 1) {
         uint64_t slot = rs_load_relaxed_u64(&index->slot[i]); /* a guess; nothing is read through it */
-        if ((slot | RS_SLOT_FROZEN) == RS_SLOT_FROZEN) return;
+        if ((slot | RS_SLOT_FROZEN) == RS_SLOT_FROZEN) {
+            __builtin_prefetch(rs_table_stamp(table, key)); /* what find gives of none */
+            return;
+        }
         if (!may_be(slot, key)) continue;
         const char *record = (const char *)rs_table_record(table, RS_SLOT_RECORD(slot));
         __builtin_prefetch(record);
@@ -89,6 +87,14 @@ void rs_table_prefetch_record(struct rs_table_thread *thread, struct rs_table_ke
         __builtin_prefetch(record + 2 * RS_TABLE_LINE);
         return;
     }
+}
+
+void rs_table_prefetch_ref(struct rs_table_thread *thread, struct rs_table_ref ref)
+{
+    const char *record = (const char *)rs_table_record(thread->table, ref.record); /* of none, one that nobody has */
+    __builtin_prefetch(record, 1);
+    __builtin_prefetch(record + RS_TABLE_LINE, 1);
+    __builtin_prefetch(record + 2 * RS_TABLE_LINE, 1);
 }
 
 /* ---- insert and remove ------------------------------------------------------------------ */
@@ -138,7 +144,7 @@ enum rs_table_inserted rs_table_insert(struct rs_table *table, struct rs_table_k
             i = rs_table_place(index, key.a);
             continue;
         }
-        if (may_be(slot, key) && is_key(table, RS_SLOT_RECORD(slot), key)) return RS_INSERT_EXISTS;
+        if (may_be(slot, key) && rs_table_is_key(table, RS_SLOT_RECORD(slot), key)) return RS_INSERT_EXISTS;
         i = i + 1 == index->slot_n ? 0 : i + 1;
     }
 }
@@ -165,31 +171,65 @@ bool rs_table_remove(struct rs_table *table, struct rs_table_key key, uint32_t r
 
 /* ---- growth -------------------------------------------------------------------------------- */
 
-static void grow(struct rs_table *table, struct rs_table_index *index)
+/* Whether this thread is the one that makes the next one; grow then ends that.
+ * From then on `index` stays current until grow opens the copying, so that it is
+ * good also for who is not pinned. */
+static bool begin_to_grow(struct rs_table *table, struct rs_table_index *index)
 {
     /* Two arrays at most: the last one must be given back. */
-    if (rs_load_acquire_ptr(&table->retired)) return; /* pairs with promote and give_back */
+    if (rs_load_acquire_ptr(&table->retired)) return false; /* pairs with promote and give_back */
     uint64_t nobody = 0;
-    if (!rs_cas_acq_rel_u64(&table->growing, &nobody, 1)) return; /* pairs with the release below */
+    if (!rs_cas_acq_rel_u64(&table->growing, &nobody, 1)) return false; /* pairs with the release in grow */
     if (rs_load_acquire_ptr(&table->current) == index && !next_of(index) && !rs_load_acquire_ptr(&table->retired)) {
-        uint64_t tombs = rs_load_relaxed_u64(&index->tombs);
-        uint64_t live = rs_load_relaxed_u64(&index->used) - tombs;
-        /* Half full, and at least what this one can come to hold before it is left. */
-        uint64_t slot_n = live * 2;
-        if (slot_n < index->slot_n - tombs) slot_n = index->slot_n - tombs;
-        if (slot_n < table->slots_min) slot_n = table->slots_min;
-        struct rs_table_index *next = rs_table_index_new(table, slot_n);
-        if (next) {
-            rs_store_relaxed_u64(&next->used, CLOSED); /* nobody has it yet */
-            void *none = NULL;
-            rs_cas_acq_rel_ptr(&index->next, &none, next); /* publishes it; pairs with next_of */
-            /* Adding 0 puts us into the order of reservations, see reserve. */
-            index->quota = rs_add_acq_rel_u64(&index->used, 0) - rs_load_relaxed_u64(&index->tombs);
-            rs_add_relaxed_u64(&next->used, index->quota - CLOSED);
-            rs_store_release_u64(&index->claimed, 0); /* opens the copying, with the quota; pairs with copy_some */
-        }
+        return true;
     }
-    rs_store_release_u64(&table->growing, 0);
+    rs_store_release_u64(&table->growing, 0); /* pairs with the CAS */
+    return false;
+}
+
+/* Piece by piece: merges go on meanwhile and want records.  It ends early where
+ * `index` would be full before: nothing may be refused for the sake of pages. */
+static void populate(struct rs_table *table, const struct rs_table_index *index, struct rs_table_index *next)
+{
+    uint64_t enough = index->slot_n / 8 * 7;
+    for (uint64_t at = 0; at < next->bytes && rs_load_relaxed_u64(&index->used) < enough; at += RS_TABLE_MAPPED_PIECE) {
+        uint64_t to = at + RS_TABLE_MAPPED_PIECE;
+        rs_table_populate(next, at, to < next->bytes ? to : next->bytes);
+        rs_table_memory_prepare(table);
+    }
+}
+
+static void grow(struct rs_table *table, struct rs_table_index *index, bool populated)
+{
+    uint64_t tombs = rs_load_relaxed_u64(&index->tombs);
+    uint64_t live = rs_load_relaxed_u64(&index->used) - tombs;
+    /* Half full, and at least what this one can come to hold before it is left. */
+    uint64_t slot_n = live * 2;
+    if (slot_n < index->slot_n - tombs) slot_n = index->slot_n - tombs;
+    if (slot_n < table->slots_min) slot_n = table->slots_min;
+    struct rs_table_index *next = rs_table_index_new(table, slot_n);
+    if (next) {
+        if (populated) populate(table, index, next);
+        rs_store_relaxed_u64(&next->used, CLOSED); /* nobody has it yet */
+        void *none = NULL;
+        rs_cas_acq_rel_ptr(&index->next, &none, next); /* publishes it; pairs with next_of */
+        /* Adding 0 puts us into the order of reservations, see reserve. */
+        index->quota = rs_add_acq_rel_u64(&index->used, 0) - rs_load_relaxed_u64(&index->tombs);
+        rs_add_relaxed_u64(&next->used, index->quota - CLOSED);
+        rs_store_release_u64(&index->claimed, 0); /* opens the copying, with the quota; pairs with copy_some */
+    }
+    rs_store_release_u64(&table->growing, 0); /* pairs with the CAS in begin_to_grow */
+}
+
+void rs_table_index_prepare(struct rs_table_thread *thread)
+{
+    struct rs_table *table = thread->table;
+    rs_table_pin(thread);
+    struct rs_table_index *index = rs_load_acquire_ptr(&table->current); /* pairs with promote */
+    bool ours = rs_load_relaxed_u64(&index->used) >= index->prepare_at && !next_of(index) &&
+                begin_to_grow(table, index);
+    rs_table_unpin(thread); /* what follows takes long */
+    if (ours) grow(table, index, true);
 }
 
 static void copy(struct rs_table *table, struct rs_table_index *next, uint64_t ref)
@@ -252,6 +292,6 @@ void rs_table_index_work(struct rs_table_thread *thread)
     if (next) {
         copy_some(thread, index, next);
     } else if (rs_load_relaxed_u64(&index->used) >= index->grow_at) {
-        grow(thread->table, index);
+        if (begin_to_grow(thread->table, index)) grow(thread->table, index, false);
     }
 }

@@ -2,6 +2,7 @@
  * The rules are in the essay of table.c. */
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "rastro/error.h"
 #include "table_private.h"
@@ -34,6 +35,11 @@ enum {
     THREADS_SLACK = 64,
 };
 
+#define LARGE_PAGE (UINT64_C(2) << 20)
+/* How much is made ready that no record, no chunk has yet. */
+#define PREPARED_RECORDS (8 * LARGE_PAGE)
+#define PREPARED_UNITS (2 * LARGE_PAGE)
+
 /* ---- regions ------------------------------------------------------------------------------- */
 
 void *rs_table_map(uint64_t bytes)
@@ -41,13 +47,40 @@ void *rs_table_map(uint64_t bytes)
 #ifdef RS_TABLE_MAP
     void *p = RS_TABLE_MAP(bytes); /* a test's own */
 #else
-    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    /* Begins where a large page can: the kernel is asked for those by
+     * rs_table_prepare only.  A merge that touches memory first gets small ones:
+     * with large ones single merges took 10 ms, where the kernel had to find one,
+     * in place of 0.5. */
+    uint64_t extra = bytes >= LARGE_PAGE ? LARGE_PAGE : 0;
+    char *p = mmap(NULL, bytes + extra, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED) return NULL;
-        /* Huge pages were measured: no lookup was quicker for them, but single merges
-         * took 10 ms, where the kernel had to find one, in place of 0.5. */
+    uint64_t before = (LARGE_PAGE - (uintptr_t)p % LARGE_PAGE) % LARGE_PAGE;
+    if (extra && before) {
+        munmap(p, before);
+        p += before;
+        extra -= before;
+    }
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), used = (bytes + page - 1) / page * page;
+    if (bytes + extra > used) munmap(p + used, bytes + extra - used);
 #endif
     RS_TABLE_UNPOISON(p, bytes);
     return p;
+}
+
+void rs_table_populate(void *p, uint64_t from, uint64_t to)
+{
+#ifdef RS_TABLE_MAP
+    (void)p, (void)from, (void)to;
+#else
+    /* One page a time: it takes the kernel 0.1 ms to clear, or some to find, and
+     * meanwhile those who map and unmap wait for us.  That it has none, or knows
+     * no such advice, is no fault: then the pages are small. */
+    for (; from + LARGE_PAGE <= to; from += LARGE_PAGE) {
+        char *page = (char *)p + from;
+        if (madvise(page, LARGE_PAGE, MADV_HUGEPAGE)) return;
+        if (madvise(page, LARGE_PAGE, MADV_POPULATE_WRITE)) madvise(page, LARGE_PAGE, MADV_NOHUGEPAGE);
+    }
+#endif
 }
 
 void rs_table_unmap(void *p, uint64_t bytes)
@@ -109,6 +142,44 @@ void rs_table_memory_free(struct rs_table *table)
     rs_table_unmap(table->unit, table->unit_max * RS_TABLE_UNIT_BYTES);
     rs_table_unmap(table->deadline, table->record_max * sizeof *table->deadline);
     rs_table_unmap(table->stamp, (table->stamp_mask + 1) * sizeof *table->stamp);
+}
+
+/* Whole pages, up to `ahead` behind what is in use; returns up to where. */
+static uint64_t prepare(void *p, uint64_t at, uint64_t used, uint64_t ahead, uint64_t max)
+{
+    uint64_t to = used + ahead < max ? (used + ahead) & ~(LARGE_PAGE - 1) : max & ~(LARGE_PAGE - 1);
+    if (to <= at) return at;
+    /* Pages that were touched before we came are small already. */
+    uint64_t from = (used + LARGE_PAGE - 1) & ~(LARGE_PAGE - 1);
+    rs_table_populate(p, at > from ? at : from, to);
+    return to;
+}
+
+void rs_table_memory_prepare(struct rs_table *table)
+{
+    uint64_t nobody = 0;
+    if (!rs_cas_acq_rel_u64(&table->preparing, &nobody, 1)) return; /* with what the last one left; pairs with below */
+    if (!table->stamp_at) {
+        table->stamp_at = (table->stamp_mask + 1) * sizeof *table->stamp;
+        rs_table_populate(table->stamp, 0, table->stamp_at);
+    }
+    /* Guesses: nothing depends on them.  Both together stay within the bound. */
+    uint64_t charged = rs_load_relaxed_u64(&table->charged);
+    uint64_t left = charged < table->room ? (table->room - charged) / 2 : 0;
+    uint64_t records = rs_load_relaxed_u64(&table->record_top) * RS_W_WORDS * sizeof *table->record;
+    uint64_t units = rs_load_relaxed_u64(&table->unit_top) * RS_TABLE_UNIT_BYTES;
+    table->record_at = prepare(table->record, table->record_at, records,
+                               left < PREPARED_RECORDS ? left : PREPARED_RECORDS,
+                               table->record_max * RS_W_WORDS * sizeof *table->record);
+    table->unit_at = prepare(table->unit, table->unit_at, units, left < PREPARED_UNITS ? left : PREPARED_UNITS,
+                             table->unit_max * RS_TABLE_UNIT_BYTES);
+    rs_store_release_u64(&table->preparing, 0);
+}
+
+void rs_table_prepare(struct rs_table_thread *thread)
+{
+    rs_table_memory_prepare(thread->table);
+    rs_table_index_prepare(thread);
 }
 
 static bool charge(struct rs_table *table, uint64_t bytes)
@@ -268,8 +339,9 @@ static void give_back(struct rs_table *table, uint64_t epoch)
     if (!index || !rs_cas_acq_rel_u64(&table->unmapping, &nobody, 1)) return;
     index = rs_load_acquire_ptr(&table->retired); /* again, now that nobody else gives it back */
     if (index && index->retired_epoch + GRACE <= epoch) {
-        if (index->bytes > 2 * RS_TABLE_UNMAP_PIECE) {
-            uint64_t kept = (index->bytes - RS_TABLE_UNMAP_PIECE) & ~UINT64_C(0xffff); /* whole pages */
+        if (index->bytes > 2 * RS_TABLE_MAPPED_PIECE) {
+            /* Whole pages, large ones too. */
+            uint64_t kept = (index->bytes - RS_TABLE_MAPPED_PIECE) & ~(RS_TABLE_MAPPED_PIECE - 1);
             rs_table_unmap((char *)index + kept, index->bytes - kept);
             rs_add_relaxed_u64(&table->index_bytes, kept - index->bytes);
             index->bytes = kept;

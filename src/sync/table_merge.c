@@ -314,11 +314,25 @@ static enum rs_table_merged merge_held(struct holder *h, const struct rs_table_f
     return !all ? RS_TABLE_NO_ROOM : holds ? RS_TABLE_MERGED : RS_TABLE_STALED;
 }
 
+/* The record that find named, where it is the key's still: the index need not be
+ * searched.  As good as found there: the thread is pinned, and one that is even
+ * and of a generation is in the index, under its key, until it is made odd. */
+static uint32_t by_base(const struct rs_table *table, const struct rs_table_facts *facts)
+{
+    uint32_t r = facts->base.record;
+    if (!r) return 0;
+    const rs_atomic_u64 *record = rs_table_record(table, r);
+    uint64_t seq = rs_load_acquire_u64(&record[RS_W_SEQ]); /* pairs with release: the key is seen, and stays */
+    if (seq & 1 || !RS_GENERATION(seq)) return 0;
+    return rs_table_is_key(table, r, facts->key) ? r : 0;
+}
+
 static enum rs_table_merged merge(struct rs_table_thread *thread, const struct rs_table_facts *facts)
 {
     struct rs_table *table = thread->table;
     for (unsigned tried = 0; tried < 8; tried++) {
-        uint32_t r = rs_table_lookup(table, facts->key);
+        uint32_t r = tried ? 0 : by_base(table, facts);
+        if (!r) r = rs_table_lookup(table, facts->key);
         if (!r) {
             if (!facts->whole) return RS_TABLE_LEFT;
             bool again = false;

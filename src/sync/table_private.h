@@ -24,8 +24,8 @@
 #ifndef RS_TABLE_MOVE_SLOTS
 #define RS_TABLE_MOVE_SLOTS 32 /* that a merge moves while the index grows */
 #endif
-#ifndef RS_TABLE_UNMAP_PIECE
-#define RS_TABLE_UNMAP_PIECE (UINT64_C(4) << 20)
+#ifndef RS_TABLE_MAPPED_PIECE /* given, or given back, at once: a power of two, of whole large pages */
+#define RS_TABLE_MAPPED_PIECE (UINT64_C(4) << 20)
 #endif
 
 enum {
@@ -93,8 +93,9 @@ enum { RS_AGE_IDLE, RS_AGE_AGED, RS_AGE_USED };
 /* ---- the index ------------------------------------------------------------------------- */
 
 struct rs_table_index {
-    uint64_t slot_n, limit, grow_at;
-    uint64_t bytes; /* of the mapping; shrinks while it is given back */
+    uint64_t slot_n, limit;
+    uint64_t grow_at, prepare_at; /* slots in use, from which on a merge, rs_table_prepare makes the next one */
+    uint64_t bytes;               /* of the mapping; shrinks while it is given back */
     uint64_t retired_epoch;
     uint64_t quota;                             /* room in `next` for what is copied from here; before claimed opens */
     rs_atomic_ptr next;                         /* made while this one is full; set once */
@@ -149,6 +150,9 @@ struct rs_table {
     rs_atomic_ptr retired;            /* an index whose grace is not over or that is not given back yet */
     rs_atomic_u64 growing, unmapping; /* somebody is at it; the others go on without */
     rs_atomic_u64 index_bytes, grown, slots;
+    /* Of rs_table_prepare. */
+    rs_atomic_u64 preparing;               /* somebody is at it */
+    uint64_t stamp_at, record_at, unit_at; /* bytes that are prepared; whoever set `preparing` has them */
 };
 
 RS_ATOMIC_INLINE rs_atomic_u64 *rs_table_record(const struct rs_table *table, uint32_t r)
@@ -162,6 +166,13 @@ RS_ATOMIC_INLINE rs_atomic_u64 *rs_table_unit(const struct rs_table *table, uint
 RS_ATOMIC_INLINE rs_atomic_u32 *rs_table_stamp(const struct rs_table *table, struct rs_table_key key)
 {
     return &table->stamp[key.b >> 32 & table->stamp_mask];
+}
+/* The key of a record that a slot names, or that is even and of a generation:
+ * constant since the release of that, which the acquire has seen. */
+RS_ATOMIC_INLINE bool rs_table_is_key(const struct rs_table *table, uint32_t r, struct rs_table_key key)
+{
+    const rs_atomic_u64 *record = rs_table_record(table, r);
+    return rs_load_relaxed_u64(&record[RS_W_KEY]) == key.a && rs_load_relaxed_u64(&record[RS_W_KEY + 1]) == key.b;
 }
 /* The n-th chunk of a record: its order, its words, how many may be facts. */
 RS_ATOMIC_INLINE unsigned rs_chunk_order(unsigned n)
@@ -227,6 +238,8 @@ RS_ATOMIC_INLINE const rs_atomic_u64 *rs_table_seek(const struct rs_table *table
 enum rs_table_inserted { RS_INSERTED, RS_INSERT_EXISTS, RS_INSERT_NO_ROOM };
 
 struct rs_table_index *rs_table_index_new(struct rs_table *table, uint64_t slot_n);
+/* Makes the next one where it will soon be needed.  The thread is not pinned. */
+void rs_table_index_prepare(struct rs_table_thread *thread);
 void rs_table_index_free(struct rs_table *table, struct rs_table_index *index);
 uint64_t rs_table_place(const struct rs_table_index *index, uint64_t a);
 /* The record of the key, or 0.  It may be dead, or of another generation. */
@@ -241,8 +254,13 @@ void rs_table_index_work(struct rs_table_thread *thread);
 
 void *rs_table_map(uint64_t bytes);
 void rs_table_unmap(void *p, uint64_t bytes);
+/* Has the kernel give the pages from `from` to `to` of a mapping now, large ones
+ * if it can; waits for it. */
+void rs_table_populate(void *p, uint64_t from, uint64_t to);
 void rs_table_memory_new(struct rs_table *table);
 void rs_table_memory_free(struct rs_table *table);
+/* Has pages given for the records and chunks that are next. */
+void rs_table_memory_prepare(struct rs_table *table);
 /* A record that is odd and of no generation, all else zero; 0: no room. */
 uint32_t rs_table_record_alloc(struct rs_table_thread *thread);
 /* One that was never in the index. */

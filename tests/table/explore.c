@@ -161,10 +161,12 @@ static struct rs_table_facts facts_of(unsigned k, uint32_t bits, uint64_t *word)
     return facts;
 }
 
-static enum rs_table_merged do_delta(struct rs_table_thread *thread, unsigned k, unsigned fact)
+static enum rs_table_merged do_delta_at(struct rs_table_thread *thread, unsigned k, unsigned fact,
+                                        struct rs_table_ref base)
 {
     uint64_t word[FACTS];
     struct rs_table_facts facts = facts_of(k, 1u << fact, word);
+    facts.base = base;
     t.durable[thread->generation][k] |= 1u << fact; /* the COMMIT */
     struct rs_table_view view = {.source = 1, .version = fact + 1, .word = {fact, fact, fact, fact, fact, fact}};
     facts.view = &view;
@@ -174,6 +176,10 @@ static enum rs_table_merged do_delta(struct rs_table_thread *thread, unsigned k,
     return merged;
 }
 
+static enum rs_table_merged do_delta(struct rs_table_thread *thread, unsigned k, unsigned fact)
+{
+    return do_delta_at(thread, k, fact, (struct rs_table_ref){0, 0});
+}
 static struct rs_table_ref do_base(struct rs_table_thread *thread, unsigned k)
 {
     struct rs_table_ref base;
@@ -332,6 +338,11 @@ static void delta_2(struct rs_table_thread *thread)
     do_delta(thread, 1, 4);
     do_find(thread, 1);
 }
+static void delta_at_base(struct rs_table_thread *thread)
+{
+    do_delta_at(thread, 1, 4, do_base(thread, 1));
+    do_find(thread, 1);
+}
 static void find_1(struct rs_table_thread *thread)
 {
     do_find(thread, 1);
@@ -412,6 +423,10 @@ static const struct step cases[] = {
     {nothing, {load_1, make_delta_evict}, 2, "whole facts and a record that came and went"},
     {one, {forget_1, delta_2}, 2, "forget and merge"},
     {one, {busy_and_find, delta_1}, 3, "busy hint and merge"},
+    {one, {delta_at_base, delta_1}, 3, "merge by a base and merge"},
+    {one, {delta_at_base, evict_and_load}, 2, "merge by a base, evict and load"},
+    {one, {delta_at_base, evict_and_insert_others}, 2, "merge by a base that leads another life"},
+    {growing, {work, delta_at_base}, 2, "moving and a merge by a base"},
 };
 
 /* ---- exploring ------------------------------------------------------------------------------ */

@@ -25,7 +25,7 @@ ROOT = HERE.parents[1]
 SYNC = ROOT / "src/sync"
 SMALL = ["-DRS_TABLE_INLINE=2", "-DRS_TABLE_SCANNED=1", "-DRS_TABLE_HASHED_ORDER=1"]
 STRESS = ['-DRS_ATOMIC_EXPLORE="yield.h"', "-DRS_TABLE_MEMORY_MIN=16384u", "-DRS_TABLE_SLOTS_MIN=16",
-          "-DRS_TABLE_MOVE_SLOTS=4", "-DRS_TABLE_UNMAP_PIECE=65536"]
+          "-DRS_TABLE_MOVE_SLOTS=4", "-DRS_TABLE_MAPPED_PIECE=65536"]
 EXPLORE = ['-DRS_ATOMIC_EXPLORE="explore.h"', "-DRS_TABLE_MEMORY_MIN=8192u", "-DRS_TABLE_SLOTS_MIN=8",
            "-DRS_TABLE_MOVE_SLOTS=4"]
 
@@ -79,6 +79,11 @@ CODE = [
      "bool holds = true;"),
     ("the base of whole facts does not matter", "table_merge.c",
      "bool as_base = !facts->whole ||", "bool as_base = true || !facts->whole ||"),
+    ("a base is taken for the record of any key", "table_merge.c",
+     "return rs_table_is_key(table, r, facts->key) ? r : 0;", "return r;"),
+    ("a base is taken that is free", "table_merge.c", "if (seq & 1 || !RS_GENERATION(seq)) return 0;", "(void)seq;"),
+    ("the index that is prepared is not the current one", "table_index.c",
+     "if (rs_load_acquire_ptr(&table->current) == index && !next_of(index) &&", "if (!next_of(index) &&"),
     ("writers do not exclude each other", "table_merge.c",
      "if (!rs_cas_acq_rel_u64(&h.record[RS_W_SEQ], &h.seq, RS_SEQ(generation, h.seq + 1))) continue;",
      "rs_store_release_u64(&h.record[RS_W_SEQ], RS_SEQ(generation, h.seq + 1));"),
@@ -100,6 +105,8 @@ EQUIVALENT = {
     "asserts the count",
     "the sequence begins anew in each life": "unit/table: takes_no_record_for_one_that_lay_there_before",
     "pop does not count": "only if others pop and push the same one meanwhile, with different links: by stress, rarely",
+    "a base is taken for the record of any key": "the parcel's id is compared as well: then it is stale. unit/table: "
+    "merges_where_its_parcel_is_whatever_the_base_says",
     "the copy is published without its order": "an order: x86 hides it",
     "unpin gives nothing away": "an order: x86 hides it",
 }

@@ -39,6 +39,7 @@ struct worker {
     uint64_t seed;
     unsigned number;
     uint64_t finds, usable, merges[6], forgets;
+    struct rs_table_ref base[PARCELS]; /* where each was once */
 };
 
 static struct rs_table_key key_of(unsigned parcel)
@@ -132,6 +133,9 @@ static void merge_more(struct worker *w, struct rs_table_thread *thread, uint32_
     atomic_fetch_or(&t->facts, bit); /* the COMMIT */
     struct rs_table_facts facts = facts_of(parcel, bit, version, word, &view, &look);
     facts.worker = w->number;
+    /* Where it was found, at any time: mostly it lies there no more. */
+    if (common_below(&w->seed, 2)) rs_table_find(thread, facts.key, &w->base[parcel]);
+    if (common_below(&w->seed, 4)) facts.base = w->base[parcel];
     enum rs_table_merged merged = rs_table_merge(thread, &facts);
     w->merges[merged]++;
     if (merged == RS_TABLE_FOREIGN) return;
@@ -200,6 +204,7 @@ static void one_step(struct worker *w, struct rs_table_thread *thread, uint32_t 
         rs_table_busy(thread, ref, w->number);
         rs_table_prefetch_slot(thread, key_of(parcel));
         rs_table_prefetch_record(thread, key_of(parcel));
+        rs_table_prefetch_ref(thread, ref);
         if (what < 99) rs_table_idle(thread, key_of(parcel), w->number);
     }
 }
@@ -234,6 +239,7 @@ static void *work(void *self)
             for (unsigned i = common_below(&w->seed, 40); i; i--) one_step(w, thread, generation);
             rs_table_unpin(thread);
         }
+        if (common_below(&w->seed, 4) == 0) rs_table_prepare(thread);
         if (w->number == 1 && common_below(&w->seed, 300) == 0 && generation < GENERATIONS - 2) fail_over(w);
         if (common_below(&w->seed, 50) == 0) {
             rs_table_leave(thread);
@@ -284,6 +290,7 @@ int main(int argc, char **argv)
         for (unsigned i = 0; i < THREADS; i++) {
             worker[i].seed = common_next(&seed);
             worker[i].number = i + 1;
+            memset(worker[i].base, 0, sizeof worker[i].base); /* of the last table */
             pthread_create(&thread[i], NULL, work, &worker[i]);
         }
         struct timespec pause = {0, 50000000 + (long)common_below(&seed, 250000000)};

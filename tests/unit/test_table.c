@@ -509,12 +509,67 @@ Test(table, takes_no_record_for_one_that_lay_there_before)
     cr_expect(rs_table_merge(thread, &whole) == RS_TABLE_STALED);
 }
 
+Test(table, merges_where_its_parcel_is_whatever_the_base_says)
+{
+    merge_one(5, true, tag_of(1));
+    merge_one(6, true, tag_of(1));
+    struct rs_table_facts facts = facts_of(5, false);
+    uint64_t tag = tag_of(2);
+    facts.word = &tag;
+    facts.word_n = 1;
+    cr_expect(rs_table_merge(thread, &facts) == RS_TABLE_MERGED);
+    facts.base.record = found(6).record; /* of another parcel */
+    tag = tag_of(3);
+    cr_expect(rs_table_merge(thread, &facts) == RS_TABLE_MERGED);
+    cr_expect(parcel_of(5).words == 3 && parcel_of(6).words == 1);
+    facts.base = found(5);
+    rs_table_forget(thread, key_of(5)); /* it waits for its grace */
+    cr_expect(rs_table_merge(thread, &facts) == RS_TABLE_LEFT);
+    merge_one(5, true, tag_of(1));
+    cr_expect(rs_table_merge(thread, &facts) == RS_TABLE_MERGED);
+    cr_expect(parcel_of(5).words == 2);
+    for (unsigned i = 0; i < 8; i++) {
+        rs_table_unpin(thread);
+        rs_table_pin(thread);
+    }
+    cr_expect(merge_one(7, true, tag_of(1)) == RS_TABLE_MADE);
+    cr_assert(found(7).record == facts.base.record, "the test wants the same place");
+    tag = tag_of(4);
+    cr_expect(rs_table_merge(thread, &facts) == RS_TABLE_MERGED);
+    cr_expect(parcel_of(5).words == 3 && parcel_of(7).words == 1);
+}
+
+Test(table, prepares_memory_and_the_next_index)
+{
+    struct rs_table *small = table;
+    struct rs_table_thread *its = thread;
+    table = new_table((uint64_t)64 << 20);
+    thread = rs_table_join(table);
+    struct rs_table_stats stats;
+    for (uint64_t i = 0; i < 20000; i++) {
+        rs_table_prepare(thread);
+        rs_table_pin(thread);
+        cr_assert(merge_one(i, true, tag_of(i)) == RS_TABLE_MADE);
+        rs_table_unpin(thread);
+    }
+    rs_table_pin(thread);
+    for (uint64_t i = 0; i < 20000; i++) cr_assert(parcel_of(i).words == 1);
+    rs_table_stats(table, &stats);
+    cr_expect(stats.grown > 0);
+    tear_down();
+    table = small;
+    thread = its;
+}
+
 Test(table, prefetches_whatever_is_asked)
 {
     merge_one(5, true, tag_of(1));
     for (uint64_t i = 0; i < 10; i++) {
         rs_table_prefetch_slot(thread, key_of(i));
         rs_table_prefetch_record(thread, key_of(i));
+        struct rs_table_ref ref;
+        rs_table_find(thread, key_of(i), &ref);
+        rs_table_prefetch_ref(thread, ref);
     }
 }
 

@@ -78,8 +78,23 @@ impl Table {
         merged
     }
 
+    /// The same where `base` names the record: `by_base`, which reads no slot.
+    pub fn part_at(&self, number: usize, fact: usize) -> bool {
+        let r = &self.record[number - 1];
+        let alive = r.seq.load(SEQ_LOAD) & 1 == 0; // here who is taken out stays odd
+        let merged = if alive { self.try_record(r, fact) } else { self.try_part(fact) };
+        if !merged {
+            self.spoil();
+        }
+        merged
+    }
+
     fn try_part(&self, fact: usize) -> bool {
         let Some(r) = self.lookup() else { return false };
+        self.try_record(r, fact)
+    }
+
+    fn try_record(&self, r: &Record, fact: usize) -> bool {
         let seq = r.seq.load(SEQ_LOAD);
         if seq & 1 != 0 || r.seq.compare_exchange(seq, seq + 1, SEQ_TAKE, SEQ_LOAD).is_err() {
             return false;
@@ -203,6 +218,37 @@ mod tests {
             if let Ok(facts) = table.find() {
                 assert!(mine && his);
                 assert_eq!(facts, 7);
+            }
+        });
+    }
+
+    #[test]
+    fn no_fact_is_lost_where_the_base_names_the_record() {
+        check(3, || {
+            let table = with_one();
+            let other = table.clone();
+            let t = spawn(move || other.part_at(1, 2));
+            let mine = table.part(4);
+            let his = t.join().unwrap();
+            if let Ok(facts) = table.find() {
+                assert!(mine && his);
+                assert_eq!(facts, 7);
+            }
+        });
+    }
+
+    #[test]
+    fn a_base_that_leaves_loses_no_fact() {
+        check(3, || {
+            let table = with_one();
+            let base = table.stamp.load(Relaxed);
+            let other = table.clone();
+            let t = spawn(move || other.part_at(1, 2));
+            table.evict();
+            table.make(2, 1, base);
+            t.join().unwrap();
+            if let Ok(facts) = table.find() {
+                assert_eq!(facts & 2, 2, "a fact was missed");
             }
         });
     }
