@@ -207,6 +207,7 @@ bool rs_sink_start(struct rs_sink *sink, struct rs_batch *batch)
     sink->under_way->pg = sink->pg;
     rs_store_release_bool(&sink->runner->ended, false);
     rs_mailbox_put(sink->runner->work, (struct rs_letter){.what = sink->under_way});
+    rs_table_prepare(sink->table); /* there is time now */
     return true;
 }
 
