@@ -3,8 +3,8 @@
  * A table of the benchmark is a `struct bt_kind`.  All of them get the same
  * events in the same batches.  An operation is one event: look its parcel up and
  * say whether its tag is known, for the whole batch; then, as after a commit,
- * add those that are new, again by their key, since nobody holds a reference to
- * a record over a transaction.
+ * add those that are new: by their key again, or, where a table has references
+ * that say whether their record is still there, by these.
  */
 #ifndef BENCH_TABLE_CELL_H
 #define BENCH_TABLE_CELL_H
