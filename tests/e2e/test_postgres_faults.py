@@ -132,11 +132,11 @@ class Servers(world.Case):
         self.judge(truth)
 
     def test_rows_that_postgresql_alone_refuses_go_to_quarantine_one_by_one(self):
-        self.sql("ALTER TABLE rastro.event_rows ADD CONSTRAINT planted CHECK (time_words NOT LIKE '2026-11-02%')")
+        self.sql("ALTER TABLE rastro.event_rows ADD CONSTRAINT planted CHECK (time_words NOT LIKE '2025-11-02%')")
         truth = self.feed(messages=2000)
         topic = truth.topics[0]
         message = ('{"rastro":"event/1","number":"RB123456785CN",'
-                   '"event":{"time":"2026-11-0%dT10:%02d:00+08:00","code":"X%d","text":"fine"}}')
+                   '"event":{"time":"2025-11-0%dT10:%02d:00+08:00","code":"X%d","text":"fine"}}')
         lines = "".join(f"commit\t0\tk\t{message % (2 if n % 20 == 3 else 1, n, n)}\n" for n in range(60))
         self.admin("transact", topic, input=lines)
         self.drain(truth)
