@@ -151,7 +151,7 @@ class Work:
         return self.pg.psql(sql, database=self.database)[0]
 
     def events(self):
-        return "rastro.events" if self.ours else "events"
+        return "rastro.event_rows" if self.ours else "events"
 
     def rows_there(self):
         return int(self.value(f"SELECT count(*) FROM {self.events()}")[0])
