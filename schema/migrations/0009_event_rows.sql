@@ -1,10 +1,10 @@
 -- Rows of events as narrow as they get: what many have in common stands once, in
--- small tables that only grow, and a row has their numbers.  A column costs the
--- server about as much as twenty bytes, so small ones share one.  People read the
+-- small tables that only grow, and a row has their numbers.  Each column costs the
+-- server time, however narrow it is, so small ones share one.  People read the
 -- view rastro.events, which has everything in its own column again.
 --
--- Existing rows are copied, with their words in the row: about ten seconds a
--- million.  Releases before this one do not write what is here now.
+-- Existing rows are copied, with their words in the row, in one transaction.
+-- Members are stopped meanwhile: releases before this one do not know the rows.
 
 -- Where a row comes from: a partition of Kafka, told by a source, in a reading.
 CREATE TABLE rastro.origins (

@@ -2,7 +2,7 @@
  * and one that is then not used does no harm. */
 #include "sink_private.h"
 
-static void forget(struct rs_ids *ids)
+void rs_ids_forget(struct rs_ids *ids)
 {
     rs_strmap_free(&ids->map);
     if (ids->arena) rs_arena_reset(ids->arena);
@@ -10,15 +10,15 @@ static void forget(struct rs_ids *ids)
 
 void rs_sink_forget_ids(struct rs_sink *sink)
 {
-    forget(&sink->sources);
-    forget(&sink->topics);
+    rs_ids_forget(&sink->sources);
+    rs_ids_forget(&sink->topics);
     rs_strmap_free(&sink->dictionary_by_source);
     sink->dictionary_n = 0;
     sink->next_id = sink->last_id = 0;
     rs_sink_forget_numbers(sink);
 }
 
-static void remember(struct rs_ids *ids, struct rs_str name, uint32_t id)
+void rs_ids_remember(struct rs_ids *ids, struct rs_str name, uint32_t id)
 {
     if (!ids->arena) ids->arena = rs_arena_new(4096);
     rs_strmap_add(&ids->map, rs_arena_str(ids->arena, name), id);
@@ -55,7 +55,7 @@ int rs_sink_source_id(struct rs_sink *sink, const struct rs_message *m, int32_t 
         if (err) return err;
         if (rs_pg_count(rows)) {
             known = (uint32_t)rs_pg_get_int(rows, 0, 0);
-            remember(&sink->sources, name, known);
+            rs_ids_remember(&sink->sources, name, known);
             break;
         }
         if (tries) return rs_fail(diag, RS_E_BUG, "source \"%.*s\" has no number", RS_FMT(name));
@@ -81,7 +81,7 @@ int rs_sink_topic_id(struct rs_sink *sink, struct rs_str name, int32_t *ret, str
         if (err) return err;
         if (rs_pg_count(rows)) {
             known = (uint32_t)rs_pg_get_int(rows, 0, 0);
-            remember(&sink->topics, name, known);
+            rs_ids_remember(&sink->topics, name, known);
             break;
         }
         if (tries) return rs_fail(diag, RS_E_BUG, "topic \"%.*s\" has no number", RS_FMT(name));

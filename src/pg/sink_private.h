@@ -217,6 +217,8 @@ const struct rs_raw_dictionary *rs_sink_dictionary_of(const struct rs_sink *sink
 const struct rs_work_source *rs_sink_source_of(const struct rs_sink *sink, int32_t source);
 int rs_sink_take_id(struct rs_sink *sink, int64_t *ret, struct rs_diag *diag);
 void rs_sink_forget_ids(struct rs_sink *sink);
+void rs_ids_remember(struct rs_ids *ids, struct rs_str name, uint32_t id); /* the name is copied */
+void rs_ids_forget(struct rs_ids *ids);
 
 /* ---- sink_words.c: what many events have in common; outside of a batch's transaction */
 void rs_sink_open_numbers(struct rs_sink *sink);

@@ -187,11 +187,9 @@ static void make_unique(struct wanted *wanted)
 
 static void remember(struct rs_ids *ids, const struct wanted *wanted, const struct rs_pg_rows *rows)
 {
-    if (!ids->arena) ids->arena = rs_arena_new(4096);
     for (int r = 0; r < rs_pg_count(rows); r++) {
-        struct rs_key key = wanted->key[rs_pg_get_int(rows, r, 0) - 1];
-        struct rs_str name = rs_arena_str(ids->arena, (struct rs_str){(const char *)key.b, sizeof key.b});
-        rs_strmap_add(&ids->map, name, (uint32_t)rs_pg_get_int(rows, r, 1));
+        const struct rs_key *key = &wanted->key[rs_pg_get_int(rows, r, 0) - 1];
+        rs_ids_remember(ids, (struct rs_str){(const char *)key->b, sizeof key->b}, (uint32_t)rs_pg_get_int(rows, r, 1));
     }
 }
 
@@ -310,18 +308,12 @@ void rs_sink_open_numbers(struct rs_sink *sink)
     sink->numbers = rs_calloc(1, sizeof *sink->numbers);
 }
 
-static void forget(struct rs_ids *ids)
-{
-    rs_strmap_free(&ids->map);
-    if (ids->arena) rs_arena_reset(ids->arena);
-}
-
 void rs_sink_forget_numbers(struct rs_sink *sink)
 {
     struct rs_numbers *numbers = sink->numbers;
-    forget(&numbers->origins);
-    forget(&numbers->words);
-    forget(&numbers->places);
+    rs_ids_forget(&numbers->origins);
+    rs_ids_forget(&numbers->words);
+    rs_ids_forget(&numbers->places);
     memset(numbers->seen, 0, sizeof numbers->seen);
     numbers->last_origin = NO_NUMBER;
 }

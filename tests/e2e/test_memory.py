@@ -138,9 +138,10 @@ class Neighbours(Warm):
         self.judge(truth, repeated=True)
         return sums
 
-    def test_borrowed_parcels_in_one_process(self):
-        truth, _, _ = self.feed_on_more_topics(messages=MANY or 3500)
-        self.measured("a", truth, "--batch-rows", "100", *ABREAST)
+    def borrow(self, truth, topics):
+        """A member for each list of topics, all told the same parcels, and a rival."""
+        for name, told in topics.items():
+            self.measured(name, truth, "--batch-rows", "100", *ABREAST, topics=told, group=f"{self.tag}-{name}")
         self.wait_applied(truth, 0.01)
         end = self.in_background(self.rival)
         self.wait_applied(truth, 0.9)
@@ -148,16 +149,13 @@ class Neighbours(Warm):
         sums = self.end_and_judge(truth)
         self.assertGreater(sums["reconnects"] + sums["conflicts"], 0)
 
+    def test_borrowed_parcels_in_one_process(self):
+        truth, first, second = self.feed_on_more_topics(messages=MANY or 3500)
+        self.borrow(truth, {"a": first + second})
+
     def test_borrowed_parcels_in_two_processes(self):
         truth, first, second = self.feed_on_more_topics(messages=MANY or 3500)
-        for name, topics in (("a", first), ("b", second)):
-            self.measured(name, truth, "--batch-rows", "100", *ABREAST, topics=topics, group=f"{self.tag}-{name}")
-        self.wait_applied(truth, 0.01)
-        end = self.in_background(self.rival)
-        self.wait_applied(truth, 0.9)
-        end()
-        sums = self.end_and_judge(truth)
-        self.assertGreater(sums["reconnects"] + sums["conflicts"], 0)
+        self.borrow(truth, {"a": first, "b": second})
 
     def test_two_halves_in_two_orders_do_not_deadlock(self):
         truth, first, second = self.feed_on_more_topics(messages=MANY or 3000)
