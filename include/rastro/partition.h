@@ -32,7 +32,6 @@ struct rs_partition {
 
     int64_t term;    /* our claim */
     int64_t durable; /* PostgreSQL's next */
-    int64_t read;    /* the next offset to take from Kafka */
     int64_t start;   /* where it starts in a database that never saw it */
 
     /* Messages are accepted and may be written.  Set by the decode thread when
@@ -47,6 +46,10 @@ struct rs_partition {
     bool verify; /* the next record delivered should be last_offset */
 
     char halted[RS_HALT_TEXT_MAX]; /* why nothing is read, or "" */
+
+    /* The next offset to take from Kafka.  Moved with each message, so it lies
+     * some cache lines behind what the session thread reads for each event. */
+    int64_t read;
 };
 
 #endif

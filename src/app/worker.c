@@ -29,7 +29,8 @@ struct reader {
     int spares;
     struct rs_slot **slot; /* given to us */
     int count, room;
-    int last; /* where the last message's was found */
+    int last;       /* where the last message's was found */
+    uint64_t taken; /* not yet added to the counter, which all readers share */
     bool stopping;
 };
 
@@ -156,7 +157,7 @@ static void read_message(struct reader *r, const struct rs_kafka_message *km)
         rs_batch_reach(r->batch, &slot->partition, km->offset, true);
         return;
     }
-    rs_add_relaxed_u64(&w->pipeline->counters.messages_read, 1);
+    r->taken++;
     if (!verified(r, slot, km)) return;
     /* What an earlier owner applied may come once more. */
     if (km->offset >= slot->partition.read) add_message(r, slot, km);
@@ -197,13 +198,24 @@ static void fill(struct reader *r)
         rs_kafka_done(&km);
         if (is_full(r)) break;
     }
+    if (r->taken) rs_add_relaxed_u64(&r->worker->pipeline->counters.messages_read, r->taken);
+    r->taken = 0;
     bool ended = r->worker->pipeline->options.until_end && r->batch->ends > 0;
     if (is_full(r) || ended || age_left_us(r) <= 0) seal(r);
+}
+
+/* As top -H and gdb show it. */
+static void name_thread(const char *role, const struct rs_worker *w)
+{
+    char name[16];
+    snprintf(name, sizeof name, "%s-%d", role, w->number);
+    pthread_setname_np(pthread_self(), name);
 }
 
 static void *read_loop(void *self)
 {
     struct reader r = {.worker = self};
+    name_thread("reader", r.worker);
     while (!r.stopping) {
         struct rs_letter letter;
         /* Without a batch there is nothing to do but to wait for one. */
@@ -346,6 +358,7 @@ static void *write_loop(void *self)
 {
     struct rs_worker *w = self;
     struct rs_letter letter;
+    name_thread("writer", w);
     while ((letter = next_letter(w)).kind != RS_LETTER_STOP) {
         struct rs_slot *slot = letter.what;
         struct rs_diag diag = {0};

@@ -51,6 +51,9 @@ static void *run_loop(void *self)
     struct rs_sink *sink = self;
     struct rs_runner *runner = sink->runner;
     struct rs_letter letter;
+    char name[16];
+    snprintf(name, sizeof name, "runner-%d", sink->options.worker);
+    pthread_setname_np(pthread_self(), name);
     while (rs_mailbox_take(runner->work, -1, &letter) && letter.what) {
         int err = rs_work_run(letter.what, &runner->diag);
         rs_mailbox_put(runner->done, (struct rs_letter){.number = err});
