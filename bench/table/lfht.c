@@ -80,7 +80,7 @@ static void find_all(struct cds_lfht *table, const struct bt_event *event, unsig
 {
     for (unsigned i = 0; i < n; i++) {
         ret[i] = event[i].answer == but ? NULL : find(table, &event[i].key);
-        if (n > 1 && ret[i]) __builtin_prefetch(CMM_LOAD_SHARED(ret[i]->record.word));
+        if (n > 1 && ret[i]) rs_prefetch(CMM_LOAD_SHARED(ret[i]->record.word));
     }
 }
 

@@ -114,7 +114,7 @@ static struct bt_record *likely_record(const struct shard *shard, struct rs_tabl
 static void prefetch_all(const struct shard *shard, struct bt_event **event, unsigned n)
 {
     struct bt_record *record[BT_GROUP];
-    for (unsigned i = 0; i < n; i++) __builtin_prefetch(&shard->slot[event[i]->key.a & shard->mask]);
+    for (unsigned i = 0; i < n; i++) rs_prefetch(&shard->slot[event[i]->key.a & shard->mask]);
     for (unsigned i = 0; i < n; i++) {
         record[i] = likely_record(shard, event[i]->key);
         bt_record_prefetch(record[i]);

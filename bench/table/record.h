@@ -6,6 +6,7 @@
 #define BENCH_TABLE_RECORD_H
 
 #include "cell.h"
+#include "rastro/prefetch.h"
 
 struct bt_record {
     struct rs_table_key key;
@@ -41,14 +42,14 @@ static inline bool bt_record_has(const struct bt_record *record, uint64_t tag)
 static inline void bt_record_prefetch(const struct bt_record *record)
 {
     if (!record) return;
-    __builtin_prefetch(record);
-    __builtin_prefetch((const char *)(record + 1) - 1);
+    rs_prefetch(record);
+    rs_prefetch((const char *)(record + 1) - 1);
 }
 static inline void bt_record_prefetch_facts(const struct bt_record *record)
 {
     if (!record) return;
-    __builtin_prefetch(record->word);
-    __builtin_prefetch(record->word + record->n - 1);
+    rs_prefetch(record->word);
+    rs_prefetch(record->word + record->n - 1);
 }
 
 void bt_record_init(struct bt_record *record, const struct bt_event *event, struct bt_pool *pool);

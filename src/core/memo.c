@@ -32,6 +32,7 @@
 #include <stdlib.h>
 
 #include "rastro/error.h"
+#include "rastro/prefetch.h"
 
 #define RAW_MAX 16384 /* longer events are rare, and not kept */
 #define WORDS 8
@@ -254,8 +255,8 @@ bool rs_memo_key(const struct rs_json *json, uint32_t at, struct rs_key context,
 void rs_memo_expect(const struct rs_memo *memo, const struct rs_memo_key *key)
 {
     uint32_t i = hash_of(key) & memo->mask;
-    __builtin_prefetch(&memo->young.place[i]);
-    __builtin_prefetch(&memo->old.place[i]);
+    rs_prefetch(&memo->young.place[i]);
+    rs_prefetch(&memo->old.place[i]);
 }
 
 /* A guess, at the first place: mostly it is there. */
@@ -267,9 +268,7 @@ void rs_memo_expect_entry(const struct rs_memo *memo, const struct rs_memo_key *
     const struct place *place = &g->place[hash & memo->mask];
     if (!place->at || place->hash != hash) return;
     const char *e = (const char *)entry_at(g, place->at);
-    __builtin_prefetch(e);
-    __builtin_prefetch(e + 64);
-    __builtin_prefetch(e + 128);
+    rs_prefetch_all(e, 3 * RS_CACHE_LINE);
 }
 
 bool rs_memo_get(struct rs_memo *memo, const struct rs_memo_key *key, const struct rs_json *json, uint32_t at,

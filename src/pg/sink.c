@@ -242,15 +242,9 @@ static int write_rows(struct rs_work *work, struct rs_diag *diag)
     return err ? err : rs_work_quarantine(work, diag);
 }
 
-static void count_messages(struct rs_work *work)
+static void sum_up(struct rs_work *work)
 {
     struct rs_sink_counts *c = &work->counts;
-    for (uint32_t i = work->from; i < work->to; i++) {
-        const struct rs_message *m = &work->batch->message[i].message;
-        c->messages++;
-        c->ignored += m->outcome == RS_OUTCOME_IGNORED;
-        for (uint32_t r = 0; r < m->report_count; r++) c->events += m->report[r].event_count + m->report[r].repeated;
-    }
     c->refused_events = work->refused;
     c->duplicate = c->events - c->fresh - work->refused;
     c->straight = work->planned;
@@ -370,7 +364,7 @@ static void quarantine_message(struct rs_sink *sink, struct rs_batch *batch, uin
 /* The messages before `to` are durable. */
 static void settle(struct rs_sink *sink, struct rs_batch *batch, uint32_t to, struct rs_sink_counts *ret)
 {
-    count_messages(sink->tried);
+    sum_up(sink->tried);
     add_counts(ret, &sink->tried->counts);
     sink->proof = sink->tried->proof;
     sink->proved = true;

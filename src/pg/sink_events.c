@@ -178,18 +178,27 @@ static int insert_halving(struct rs_work *work, int32_t from, int32_t to, struct
     return err ? err : insert_halving(work, middle + 1, to, diag);
 }
 
-/* Another core wrote it. */
-static void prefetch_event(const struct rs_event *e)
+/* Another core wrote the events and messages; each step asks for what the one
+ * before has brought. */
+static void prefetch_ahead(const struct rs_work *work, uint32_t i)
 {
-    for (size_t line = 0; line < sizeof *e; line += 64) __builtin_prefetch((const char *)e + line);
-    __builtin_prefetch(e->raw.p);
+    if (i + 12 < work->event_n) rs_prefetch_all(work->event[i + 12].known, sizeof(struct rs_known));
+    if (i + 8 < work->event_n) {
+        const struct rs_known *known = work->event[i + 8].known;
+        rs_prefetch_all(known->event, sizeof *known->event);
+        rs_prefetch_all(rs_work_message(work, known->message), sizeof(struct rs_batch_message));
+    }
+    if (i + 4 < work->event_n) {
+        struct rs_str value = rs_work_message(work, work->event[i + 4].known->message)->value;
+        rs_prefetch_all(value.p, value.n < 512 ? value.n : 512);
+    }
 }
 
 static void encode_rows(struct rs_work *work)
 {
     rs_copy_begin(&work->rows);
     for (uint32_t i = 0; i < work->event_n; i++) {
-        if (i + 4 < work->event_n) prefetch_event(work->event[i + 4].known->event);
+        prefetch_ahead(work, i);
         rs_work_number(work, i);
         if (!work->event[i].refused) put_row(work, (int32_t)i, &work->event[i]);
     }

@@ -68,21 +68,28 @@ static void add_ref(struct rs_work *work, struct rs_work_ref *list, const struct
 /* Another core wrote what is read next. */
 static void prefetch_ahead(const struct rs_work *work, uint32_t i)
 {
-    if (i + 12 < work->to) __builtin_prefetch(&rs_work_message(work, i + 12)->message.report);
-    if (i + 8 < work->to) __builtin_prefetch(rs_work_message(work, i + 8)->message.report);
-    if (i + 4 < work->to) {
-        const struct rs_report *report = rs_work_message(work, i + 4)->message.report;
-        if (report) __builtin_prefetch(report->parcel.number.p);
+    if (i + 24 < work->to) rs_prefetch_all(rs_work_message(work, i + 24), sizeof(struct rs_batch_message));
+    if (i + 16 < work->to) rs_prefetch_all(rs_work_message(work, i + 16)->message.report, sizeof(struct rs_report));
+    if (i + 8 < work->to) {
+        const struct rs_report *report = rs_work_message(work, i + 8)->message.report;
+        if (report) rs_prefetch(report->parcel.number.p);
     }
 }
 
+/* The one walk over all messages: another core wrote them, and each look costs
+ * as much as all else that is done with a message here. */
 static void collect_refs(struct rs_work *work, struct rs_work_ref *list)
 {
+    work->counts.messages = work->to - work->from;
     for (uint32_t i = work->from; i < work->to; i++) {
         prefetch_ahead(work, i);
         const struct rs_message *m = &rs_work_message(work, i)->message;
+        work->counts.ignored += m->outcome == RS_OUTCOME_IGNORED;
+        work->unusable += m->outcome == RS_OUTCOME_QUARANTINED;
         for (uint32_t r = 0; m->outcome == RS_OUTCOME_TRACKING && r < m->report_count; r++) {
             const struct rs_report *report = &m->report[r];
+            work->counts.events += report->event_count + report->repeated;
+            work->unusable += report->reject_count;
             if (!report->parcel.number.n) continue; /* quarantined as a whole */
             add_ref(work, list, &report->parcel, report->s10, i, report);
         }

@@ -87,11 +87,27 @@ static bool look_up(struct rs_work *work, struct rs_work_parcel *parcel, const s
 
 /* ---- deciding ------------------------------------------------------------------------------ */
 
+/* Another core wrote the messages, their reports and events, which are read here
+ * in the order of parcels. */
+static void prefetch_ahead(const struct rs_work *work, uint32_t r)
+{
+    if (r + 16 < work->ref_n) {
+        const struct rs_work_ref *ref = &work->ref[r + 16];
+        rs_prefetch_all(rs_work_message(work, ref->message), sizeof(struct rs_batch_message));
+        if (ref->report) rs_prefetch_all(ref->report, sizeof *ref->report);
+    }
+    if (r + 8 < work->ref_n) {
+        const struct rs_report *report = work->ref[r + 8].report;
+        if (report && report->event_count) rs_prefetch_all(report->event, 2 * RS_CACHE_LINE);
+    }
+}
+
 static bool decide_refs(struct rs_work *work, struct rs_work_parcel *parcel)
 {
     uint32_t at = (uint32_t)(parcel - work->parcel);
     for (uint32_t r = parcel->ref; r < parcel->ref + parcel->ref_n; r++) {
         const struct rs_work_ref *ref = &work->ref[r];
+        prefetch_ahead(work, r);
         if (!ref->report) continue;
         const struct rs_message *m = &rs_work_message(work, ref->message)->message;
         int32_t source = work->source[ref->message - work->from];
@@ -138,17 +154,6 @@ bool rs_work_decide_quick(struct rs_work *work, struct rs_work_parcel *parcel)
     return false;
 }
 
-/* Another core wrote the reports and their events. */
-static void prefetch_ahead(const struct rs_work *work, uint32_t i)
-{
-    if (i + 8 < work->parcel_n) __builtin_prefetch(work->ref[work->parcel[i + 8].ref].report);
-    if (i + 4 >= work->parcel_n) return;
-    const struct rs_report *report = work->ref[work->parcel[i + 4].ref].report;
-    if (!report || !report->event_count) return;
-    __builtin_prefetch(report->event);
-    __builtin_prefetch((const char *)report->event + 64);
-}
-
 enum rs_work_verdict rs_work_decide_quickly(struct rs_work *work, const struct rs_work *under_way)
 {
     struct rs_table_thread *thread = work->sink->table;
@@ -157,7 +162,6 @@ enum rs_work_verdict rs_work_decide_quickly(struct rs_work *work, const struct r
     for (uint32_t i = 0; i < work->parcel_n; i++) rs_table_prefetch_record(thread, work->parcel[i].name);
     for (uint32_t i = 0; i < work->parcel_n && verdict == RS_VERDICT_PLAN; i++) {
         struct rs_work_parcel *parcel = &work->parcel[i];
-        prefetch_ahead(work, i);
         if (!look_up(work, parcel, under_way, &verdict) || verdict != RS_VERDICT_PLAN) continue;
         bool before = parcel->quick.before != NULL;
         if (!rs_work_decide_quick(work, parcel) && before) verdict = RS_VERDICT_LATER;

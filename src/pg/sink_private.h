@@ -3,6 +3,7 @@
 #define RASTRO_PG_SINK_PRIVATE_H
 
 #include "rastro/mailbox.h"
+#include "rastro/prefetch.h"
 #include "rastro/quick.h"
 #include "rastro/raw.h"
 #include "rastro/sink.h"
@@ -116,6 +117,7 @@ struct rs_work {
     uint32_t ref_n;
     struct rs_work_parcel *parcel;
     uint32_t parcel_n;
+    uint32_t unusable; /* messages, and events of others, that decoding gave up */
     uint32_t *by_name; /* open addressing over parcels: index + 1, or 0 */
     uint32_t by_name_mask;
     uint32_t *fresh; /* parcels without a row, in the order of their key */

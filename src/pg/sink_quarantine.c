@@ -198,6 +198,7 @@ static int put_bytes(struct rs_work *work, struct bytes *bytes, uint32_t n, stru
 
 int rs_work_quarantine(struct rs_work *work, struct rs_diag *diag)
 {
+    if (!work->unusable && !work->reject_n) return RS_OK;
     collect_decoded(work);
     sum_repeats(work);
     uint32_t *at = rs_arena_get(work->arena, (work->to - work->from + 1) * sizeof *at);

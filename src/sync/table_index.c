@@ -1,6 +1,8 @@
 /* The parcel table's index: slots, growth.  Its protocol is in the essay of table.c. */
 #include "table_private.h"
 
+#include "rastro/prefetch.h"
+
 #define CLOSED (UINT64_C(1) << 62)
 #define EMPTY UINT64_C(0)
 
@@ -65,8 +67,8 @@ void rs_table_prefetch_slot(struct rs_table_thread *thread, struct rs_table_key 
 {
     const struct rs_table_index *index = rs_load_acquire_ptr(&thread->table->current); /* pairs with promote */
     const rs_atomic_u64 *slot = &index->slot[rs_table_place(index, key.a)];
-    __builtin_prefetch(slot);
-    __builtin_prefetch(slot + 3); /* seldom another line; but the probe goes on there then */
+    rs_prefetch(slot);
+    rs_prefetch(slot + 3); /* seldom another line; but the probe goes on there then */
 }
 
 void rs_table_prefetch_record(struct rs_table_thread *thread, struct rs_table_key key)
@@ -77,14 +79,12 @@ void rs_table_prefetch_record(struct rs_table_thread *thread, struct rs_table_ke
     for (unsigned n = 0; n < 16; n++, i = i + 1 == index->slot_n ? 0 : i + 1) {
         uint64_t slot = rs_load_relaxed_u64(&index->slot[i]); /* a guess; nothing is read through it */
         if ((slot | RS_SLOT_FROZEN) == RS_SLOT_FROZEN) {
-            __builtin_prefetch(rs_table_stamp(table, key)); /* what find gives of none */
+            rs_prefetch(rs_table_stamp(table, key)); /* what find gives of none */
             return;
         }
         if (!may_be(slot, key)) continue;
         const char *record = (const char *)rs_table_record(table, RS_SLOT_RECORD(slot));
-        __builtin_prefetch(record);
-        __builtin_prefetch(record + RS_TABLE_LINE);
-        __builtin_prefetch(record + 2 * RS_TABLE_LINE);
+        rs_prefetch_all(record, 3 * RS_TABLE_LINE);
         return;
     }
 }
@@ -92,9 +92,9 @@ void rs_table_prefetch_record(struct rs_table_thread *thread, struct rs_table_ke
 void rs_table_prefetch_ref(struct rs_table_thread *thread, struct rs_table_ref ref)
 {
     const char *record = (const char *)rs_table_record(thread->table, ref.record); /* of none, one that nobody has */
-    __builtin_prefetch(record, 1);
-    __builtin_prefetch(record + RS_TABLE_LINE, 1);
-    __builtin_prefetch(record + 2 * RS_TABLE_LINE, 1);
+    rs_prefetch_to_write(record);
+    rs_prefetch_to_write(record + RS_TABLE_LINE);
+    rs_prefetch_to_write(record + 2 * RS_TABLE_LINE);
 }
 
 /* ---- insert and remove ------------------------------------------------------------------ */
@@ -273,7 +273,7 @@ static void copy_some(struct rs_table_thread *thread, struct rs_table_index *ind
         if (!is_ref(slot)) continue;
         at[n] = i;
         ref[n++] = slot & ~RS_SLOT_FROZEN;
-        __builtin_prefetch(&rs_table_record(table, RS_SLOT_RECORD(slot))[RS_W_KEY]);
+        rs_prefetch(&rs_table_record(table, RS_SLOT_RECORD(slot))[RS_W_KEY]);
     }
     for (unsigned i = 0; i < n; i++) {
         copy(table, next, ref[i]);

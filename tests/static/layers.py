@@ -29,7 +29,7 @@ LAYERS = {
 
 # The layer of each contract in include/rastro.
 CONTRACTS = {
-    "base": "arena atomic clock counters error fault hash log str strmap unaligned",
+    "base": "arena atomic clock counters error fault hash log prefetch str strmap unaligned",
     "sync": "mailbox table",
     "parse": "json time zone",
     "core": "batch catalog decode event explain number partition profile quick raw track",
@@ -80,6 +80,11 @@ CORE_CALLS = {
     "an exit": "exit _exit quick_exit",
 }
 
+# What is called in one place alone: the file, and why.
+HOMES = {
+    "__builtin_prefetch": ("include/rastro/prefetch.h", "gcc drops calls of functions that only prefetch"),
+}
+
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 
 
@@ -127,6 +132,14 @@ def check_calls(path, text):
             yield code.count("\n", 0, match.start()) + 1, f"core uses {what}: {match.group(1)}"
 
 
+def check_homes(path, text):
+    code = without_comments_and_strings(text)
+    for name, (home, why) in HOMES.items():
+        for match in re.finditer(rf"\b{name}\b", code):
+            if path != home:
+                yield code.count("\n", 0, match.start()) + 1, f"{name} is for {home} alone: {why}"
+
+
 def check(root):
     """(path, line, complaint) of everything that is wrong."""
     wrong = []
@@ -144,6 +157,7 @@ def check(root):
             complaint = check_include(root, path, layer, *match.groups())
             if complaint:
                 wrong.append((path, code.count("\n", 0, match.start(1)) + 1, complaint))
+        wrong += [(path, line, what) for line, what in check_homes(path, text)]
         if layer == "core":
             wrong += [(path, line, what) for line, what in check_calls(path, text)]
     for name, layer in LAYER_OF.items():
@@ -187,6 +201,8 @@ PLANTED = [
     ("src/verbs/a.c", '#include "rastro/options.h"\n#include <jansson.h>\n', None),
     ("src/verbs/b.c", "#include <microhttpd.h>\n", "is for src/http/ alone"),
     ("src/verbs/c.c", "#  include  <curl/curl.h>\n", "is not for verbs"),
+    ("src/sync/b.c", "void f(void) { __builtin_prefetch(p); }\n", "is for include/rastro/prefetch.h alone"),
+    ("include/rastro/prefetch.h", "static inline void f(void) { __builtin_prefetch(p); }\n", None),
     ("src/other/a.c", "\n", "of no layer"),
     ("include/rastro/str.h", '#include "rastro/event.h"\n', "base must not use core"),
     ("include/rastro/newest.h", "\n", "of no layer"),
