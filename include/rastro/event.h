@@ -97,14 +97,13 @@ struct rs_period {
     int64_t from_us, to_us; /* RS_INSTANT_NONE when not told */
 };
 
-/* What a source says of the parcel itself. */
+/* What a source says of the parcel itself; something is told. */
 struct rs_facts {
     struct rs_place origin, destination; /* name holds the postcode */
     struct rs_str service, order;
     struct rs_period promised, estimated;
     struct rs_str signed_by;
     int64_t signed_us; /* RS_INSTANT_NONE when not told */
-    bool any;
     struct rs_key key; /* of all of the above */
 };
 
@@ -122,8 +121,8 @@ struct rs_report {
     bool unknown_carrier; /* the alias is its own issuer */
     int64_t order_us;     /* see rs_view_order in track.h */
     uint32_t order_count;
-    int64_t looked_us; /* when the source last looked, as far as it says */
-    struct rs_facts facts;
+    int64_t looked_us;            /* when the source last looked, as far as it says */
+    const struct rs_facts *facts; /* NULL: nothing told */
     struct rs_link *link;
     uint32_t link_count;
     struct rs_event *event;

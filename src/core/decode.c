@@ -322,31 +322,37 @@ static struct rs_period read_period(struct rs_decoder *d, const struct rs_match 
     return (struct rs_period){read_fact_time(d, block, &rule->from, false), read_fact_time(d, block, &rule->to, true)};
 }
 
+static bool is_told(struct rs_period period)
+{
+    return period.from_us != RS_INSTANT_NONE || period.to_us != RS_INSTANT_NONE;
+}
+
+static bool any_fact(const struct rs_facts *f)
+{
+    return f->origin.country.n || f->origin.city.n || f->destination.country.n || f->destination.city.n ||
+           f->destination.name.n || f->service.n || f->order.n || f->signed_by.n || f->signed_us != RS_INSTANT_NONE ||
+           is_told(f->promised) || is_told(f->estimated);
+}
+
 static void read_facts(struct rs_decoder *d, const struct rs_match *block, struct rs_report *report)
 {
     const struct rs_facts_rule *rule = &d->profile->facts;
-    struct rs_facts *facts = &report->facts;
+    if (!(block->found & rule->from.block) && !(d->root->found & rule->from.root)) return;
+    struct rs_facts facts = {0};
     struct rs_event_trace origin = {0}, destination = {0};
     uint16_t marks = 0;
-    if (!(block->found & rule->from.block) && !(d->root->found & rule->from.root)) {
-        facts->promised = facts->estimated = (struct rs_period){RS_INSTANT_NONE, RS_INSTANT_NONE};
-        facts->signed_us = RS_INSTANT_NONE;
-        return;
+    rs_read_place(d, block, &rule->origin, &marks, &origin, &facts.origin);
+    rs_read_place(d, block, &rule->destination, &marks, &destination, &facts.destination);
+    facts.service = rs_word_kept(d, block, &rule->service, &marks, NULL);
+    facts.order = rs_word_kept(d, block, &rule->order, &marks, NULL);
+    facts.signed_by = rs_word_kept(d, block, &rule->signed_by, &marks, NULL);
+    facts.promised = read_period(d, block, &rule->promised);
+    facts.estimated = read_period(d, block, &rule->estimated);
+    facts.signed_us = read_fact_time(d, block, &rule->signed_at, false);
+    if (any_fact(&facts)) {
+        facts.key = rs_facts_key(&facts);
+        report->facts = keep(d, &facts, 1, sizeof facts);
     }
-    rs_read_place(d, block, &rule->origin, &marks, &origin, &facts->origin);
-    rs_read_place(d, block, &rule->destination, &marks, &destination, &facts->destination);
-    facts->service = rs_word_kept(d, block, &rule->service, &marks, NULL);
-    facts->order = rs_word_kept(d, block, &rule->order, &marks, NULL);
-    facts->signed_by = rs_word_kept(d, block, &rule->signed_by, &marks, NULL);
-    facts->promised = read_period(d, block, &rule->promised);
-    facts->estimated = read_period(d, block, &rule->estimated);
-    facts->signed_us = read_fact_time(d, block, &rule->signed_at, false);
-    facts->any = facts->origin.country.n || facts->origin.city.n || facts->destination.country.n ||
-                 facts->destination.city.n || facts->destination.name.n || facts->service.n || facts->order.n ||
-                 facts->signed_by.n || facts->signed_us != RS_INSTANT_NONE ||
-                 facts->promised.from_us != RS_INSTANT_NONE || facts->promised.to_us != RS_INSTANT_NONE ||
-                 facts->estimated.from_us != RS_INSTANT_NONE || facts->estimated.to_us != RS_INSTANT_NONE;
-    if (facts->any) facts->key = rs_facts_key(facts);
     if (report->trace) {
         report->trace->origin = origin.country;
         report->trace->destination = destination.country;

@@ -284,7 +284,7 @@ static bool open_view(const struct rs_quick *q, int32_t source, struct rs_view *
 static bool same_facts(const struct rs_quick *q, const struct rs_view *view, const struct rs_report *report,
                        uint64_t *ret_tag)
 {
-    *ret_tag = rs_table_tag(q->table, RS_TABLE_FP, report->facts.key);
+    *ret_tag = rs_table_tag(q->table, RS_TABLE_FP, report->facts->key);
     return view->has_facts && view->facts_tag == *ret_tag;
 }
 
@@ -334,7 +334,7 @@ bool rs_quick_report(struct rs_quick *q, struct rs_arena *arena, const struct rs
     if (applied && view.order.identity != order->identity) return false;
     if (decides && (v.gone || (told && !there) || v.matched != view.current || (v.fresh && view.gone))) return false;
     if (!decides && applied && v.fresh) return false;
-    bool facts_changed = report->facts.any && cmp >= 0 && !same_facts(q, &view, report, &facts_tag);
+    bool facts_changed = report->facts && cmp >= 0 && !same_facts(q, &view, report, &facts_tag);
     if (facts_changed && histories && told && !there) return false;
 
     bool later = order->at_us != view.order.at_us || order->count != view.order.count ||
@@ -347,7 +347,7 @@ bool rs_quick_report(struct rs_quick *q, struct rs_arena *arena, const struct rs
         if (moved) view.order = *order;
         if (facts_changed) {
             view.has_facts = true;
-            view.facts = report->facts.key;
+            view.facts = report->facts->key;
             view.facts_tag = facts_tag;
             view.rev++;
         }

@@ -359,10 +359,10 @@ struct rs_track_counts rs_track_report(struct rs_parcel_state *s, struct rs_aren
     } else if (rs_view_applied(view) && !(snapshot && newest)) {
         withdraw_added(&settle, first_added, snapshot);
     }
-    if (report->facts.any && newest && !(view->has_facts && rs_key_eq(view->facts, report->facts.key))) {
+    if (report->facts && newest && !(view->has_facts && rs_key_eq(view->facts, report->facts->key))) {
         counts.facts_changed = true;
         view->has_facts = true;
-        view->facts = report->facts.key;
+        view->facts = report->facts->key;
         if (view->rev < settle.rev) view->rev = settle.rev;
         view->changed = view->decided = true;
     }

@@ -32,7 +32,7 @@ void rs_work_add_facts(struct rs_work *work, uint32_t parcel, const struct rs_wo
     }
     int32_t source = work->source[ref->message - work->from];
     int32_t rev = rs_track_view(&work->parcel[parcel].state, source)->rev;
-    work->facts[work->facts_n++] = (struct rs_work_facts){parcel, source, rev, ref->message, &ref->report->facts};
+    work->facts[work->facts_n++] = (struct rs_work_facts){parcel, source, rev, ref->message, ref->report->facts};
 }
 
 void rs_work_add_link(struct rs_work *work, uint32_t parcel, const struct rs_work_ref *ref, const struct rs_link *link)

@@ -17,7 +17,7 @@ static bool needs_view(const struct rs_work *work, const struct rs_work_ref *ref
 {
     const struct rs_report *report = ref->report;
     const struct rs_profile *profile = rs_work_message(work, ref->message)->message.profile;
-    return report->facts.any || (report->event_count && profile && rs_profile_tells_histories(profile));
+    return report->facts || (report->event_count && profile && rs_profile_tells_histories(profile));
 }
 
 static uint32_t collect_pairs(struct rs_work *work, struct pair *ret)

@@ -62,8 +62,8 @@ static void print_parcel(const struct rs_decoder *d, const struct rs_report *r)
     describe_number(r, &buf);
     if (r->parcel.discriminator.n) rs_buf_printf(&buf, ", shipment %.*s", RS_FMT(r->parcel.discriminator));
     print_buf(&buf);
-    const struct rs_facts *f = &r->facts;
-    if (f->origin.country.n || f->destination.country.n) {
+    const struct rs_facts *f = r->facts;
+    if (f && (f->origin.country.n || f->destination.country.n)) {
         putchar('\n');
         rs_buf_printf(&buf, "route    %.*s -> %.*s   ", 2, f->origin.iso2[0] ? f->origin.iso2 : "? ", 2,
                       f->destination.iso2[0] ? f->destination.iso2 : "? ");
@@ -261,6 +261,8 @@ static json_t *json_parcel(const struct rs_parcel_key *key, enum rs_s10 s10)
 
 static json_t *json_report(const struct rs_report *r)
 {
+    static const struct rs_facts none = {.promised = {RS_INSTANT_NONE, RS_INSTANT_NONE},
+                                         .estimated = {RS_INSTANT_NONE, RS_INSTANT_NONE}};
     json_t *object = json_parcel(&r->parcel, r->s10), *links = json_array(), *events = json_array();
     for (uint32_t i = 0; i < r->link_count; i++) {
         const struct rs_link *link = &r->link[i];
@@ -270,10 +272,11 @@ static json_t *json_report(const struct rs_report *r)
     }
     for (uint32_t i = 0; i < r->event_count; i++) json_array_append_new(events, json_event(&r->event[i]));
     json_object_set_new(object, "links", links);
-    json_object_set_new(object, "origin", json_place(&r->facts.origin, "postcode"));
-    json_object_set_new(object, "destination", json_place(&r->facts.destination, "postcode"));
-    json_object_set_new(object, "promised", json_period(r->facts.promised));
-    json_object_set_new(object, "estimated", json_period(r->facts.estimated));
+    const struct rs_facts *facts = r->facts ? r->facts : &none;
+    json_object_set_new(object, "origin", json_place(&facts->origin, "postcode"));
+    json_object_set_new(object, "destination", json_place(&facts->destination, "postcode"));
+    json_object_set_new(object, "promised", json_period(facts->promised));
+    json_object_set_new(object, "estimated", json_period(facts->estimated));
     json_object_set_new(object, "events", events);
     return object;
 }

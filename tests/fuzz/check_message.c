@@ -99,7 +99,7 @@ static void check_report(const struct rs_record *record, const struct rs_report 
         check_event(record, &r->event[i]);
         for (uint32_t k = 0; k < i && i < 100; k++) NEED(!rs_key_eq(r->event[i].fp, r->event[k].fp), "an event twice");
     }
-    if (r->facts.any) check_facts(record, &r->facts);
+    if (r->facts) check_facts(record, r->facts);
     for (uint32_t i = 0; i < r->link_count; i++) {
         NEED(r->link[i].number.n && r->link[i].kind.n);
         check_text(r->link[i].number, RS_NUMBER_MAX, "link");
@@ -148,7 +148,7 @@ void rs_check_same(const struct rs_message *a, const struct rs_message *b)
         const struct rs_report *x = &a->report[i], *y = &b->report[i];
         NEED(rs_str_eq(x->parcel.number, y->parcel.number) && rs_str_eq(x->parcel.issuer, y->parcel.issuer));
         NEED(x->event_count == y->event_count && x->reject_count == y->reject_count && x->order_us == y->order_us);
-        NEED(x->facts.any == y->facts.any && rs_key_eq(x->facts.key, y->facts.key));
+        NEED(!x->facts == !y->facts && (!x->facts || rs_key_eq(x->facts->key, y->facts->key)));
         for (uint32_t k = 0; k < x->event_count; k++) {
             NEED(rs_key_eq(x->event[k].fp, y->event[k].fp) && rs_key_eq(x->event[k].said, y->event[k].said));
             NEED(x->event[k].status == y->event[k].status && x->event[k].marks == y->event[k].marks);

@@ -32,8 +32,9 @@ struct rs_report rs_letter_report(const struct rs_letter_text *letter)
         p += again;
     }
     if (letter->facts) {
-        report.facts.any = true;
-        report.facts.key = rs_key_of(letter->facts, strlen(letter->facts));
+        struct rs_facts *facts = rs_arena_zero(rs_test_arena(), sizeof *facts);
+        facts->key = rs_key_of(letter->facts, strlen(letter->facts));
+        report.facts = facts;
     }
     return report;
 }

@@ -65,7 +65,7 @@ static const char *report_difference(const struct rs_report *a, const struct rs_
     if (!rs_str_eq(a->parcel.number, b->parcel.number) || !rs_str_eq(a->parcel.issuer, b->parcel.issuer))
         return "parcel";
     if (a->order_us != b->order_us || a->order_count != b->order_count || a->looked_us != b->looked_us) return "order";
-    if (!rs_key_eq(a->facts.key, b->facts.key) || a->facts.any != b->facts.any) return "facts";
+    if (!a->facts != !b->facts || (a->facts && !rs_key_eq(a->facts->key, b->facts->key))) return "facts";
     if (a->link_count != b->link_count || a->repeated != b->repeated || a->snapshot != b->snapshot) return "counts";
     if (a->reject_count != b->reject_count) return "reject_count";
     for (uint32_t i = 0; i < a->reject_count; i++) {
