@@ -66,7 +66,7 @@ static const struct option {
     [RS_OPT_BATCH_AGE] = {"batch-age", DURATION, RS_GROUP_INGEST, "1s", "TIME",
                           "a batch is written at the latest this long after its first message", NULL, 1000,
                           60 * RS_SECOND_US},
-    [RS_OPT_QUEUE_BYTES] = {"queue-bytes", BYTES, RS_GROUP_INGEST, "256m", "N",
+    [RS_OPT_QUEUE_BYTES] = {"queue-bytes", BYTES, RS_GROUP_INGEST, "128m", "N",
                             "memory for fetched messages of a worker", NULL, 1 << 20, INT64_C(2) << 30},
     [RS_OPT_TABLE_BYTES] = {"table-bytes", BYTES, RS_GROUP_INGEST, "1g", "N",
                             "memory for what is known of parcels, about 220 bytes each; 0: nothing is known, and "

@@ -98,7 +98,7 @@ class Files(support.Test):
         self.assertRegex(shown["group"], r"^of-environment +# RASTRO_GROUP$")
         self.assertRegex(shown["batch-rows"], rf"^7 +# {path}:2$")
         self.assertRegex(shown["topic"], rf"^a b=usps +# {path}:5$")
-        self.assertRegex(shown["queue-bytes"], "^256m +# default$")
+        self.assertRegex(shown["queue-bytes"], "^128m +# default$")
         self.assertRegex(self.shown(RASTRO_CONFIG=path)["workers"], f"^3 +# {path}:1$")
 
     def test_secrets_are_masked_wherever_they_come_from(self):
