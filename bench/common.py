@@ -112,9 +112,34 @@ def drop_database(pg, name):
     pg.psql(f"DROP DATABASE {name} WITH (FORCE)", database="postgres")
 
 
+def feed_kafka(kafka, *arguments):
+    return run([FEED, "--brokers", kafka.brokers, "-X", "compression.codec=lz4", *arguments])
+
+
 def publish(kafka, *arguments):
     """Feeds Kafka; returns the feed's summary."""
-    return json.loads(run([FEED, "--brokers", kafka.brokers, "-X", "compression.codec=lz4", "--json", *arguments]))
+    return json.loads(feed_kafka(kafka, "--json", *arguments))
+
+
+def write_feed(file, *arguments):
+    """The same into a file, for publish_file."""
+    return json.loads(run([FEED, "--out", file, "--json", *arguments]))
+
+
+def publish_file(kafka, file, append):
+    feed_kafka(kafka, "--from", file, *(["--append"] if append else []))
+
+
+def slices(file, percents):
+    """Such a file cut there, each piece a file that can be published; read them in order."""
+    with open(file, "rb") as text:
+        head, *lines = text.readlines()
+    for i, (begin, end) in enumerate(zip(percents, percents[1:])):
+        name = f"{file}.{i}"
+        with open(name, "wb") as out:
+            out.write(head)
+            out.writelines(lines[int(len(lines) * begin / 100):int(len(lines) * end / 100)])
+        yield name
 
 
 def median(values):

@@ -40,6 +40,12 @@ PARTITIONS = 12
 CONNECTIONS = (1, 2)
 
 
+def copy_rows(env, connections, file):
+    """A bare COPY into the table; rows, and seconds."""
+    done = json.loads(run([COPY, str(connections), file, f"events ({NAMES})"], env))
+    return done["rows"], done["seconds"]
+
+
 class Ingest:
     def __init__(self, bench, rows):
         self.kafka = bench.start_kafka()
@@ -103,12 +109,12 @@ class Ingest:
         env = new_database(self.pg, name)
         self.pg.psql(TABLE, database=name)
         settle(self.pg)
-        done = json.loads(run([COPY, str(connections), self.file, f"events ({NAMES})"], env))
+        rows, seconds = copy_rows(env, connections, self.file)
         there = int(self.pg.value("SELECT count(*) FROM events", database=name))
-        if not done["rows"] == there == self.rows:
-            raise BenchError(f"COPY of {done['rows']} rows left {there}; the truth has {self.rows}")
+        if not rows == there == self.rows:
+            raise BenchError(f"COPY of {rows} rows left {there}; the truth has {self.rows}")
         drop_database(self.pg, name)
-        return done["rows"] / done["seconds"]
+        return rows / seconds
 
 
 def measure(ingest, pairs):

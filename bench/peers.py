@@ -17,8 +17,9 @@ import subprocess
 import sys
 import time
 
-from common import (FEED, JUDGE, Bench, BenchError, drop_database, finish, main, median, new_database,
-                    new_rastro_database, publish, run, say, servers, settle, table)
+from common import (JUDGE, Bench, BenchError, drop_database, finish, main, median, new_database,
+                    new_rastro_database, publish, publish_file, run, say, servers,
+                    settle, slices, table, write_feed)
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "peers"))
 import meter  # noqa: E402
@@ -261,17 +262,6 @@ class Peers:
                 f"CPU {done.cpu_s_per_million:.1f} + {done.pg_cpu_s_per_million:.1f} s a million, "
                 f"{done.rss_mb:,.0f} MB")
 
-    def slices(self, file, number):
-        """The feed's file in so many, each a file that rastro-feed can publish."""
-        with open(file, "rb") as text:
-            head, *lines = text.readlines()
-        for i in range(number):
-            name = f"{file}.{i}"
-            with open(name, "wb") as out:
-                out.write(head)
-                out.writelines(lines[len(lines) * i // number:len(lines) * (i + 1) // number])
-            yield name
-
     def kill(self, program):
         """Each life finds a slice of the topic that it has not seen, and dies at a seeded moment behind its first
         write; the last one lives."""
@@ -280,11 +270,10 @@ class Peers:
         topic, file = f"kills-{program.name}", self.folder.path("kills")
         truth = self.folder.path(f"kills-truth-{program.name}")
         rows = min(self.options.rows, KILL_ROWS * (kills + 1))
-        feed = json.loads(run([FEED, *self.feed_options(topic, rows, truth), "--out", file, "--json"]))
+        feed = write_feed(file, *self.feed_options(topic, rows, truth))
         with Work(self, program, topic, truth, feed["new"]) as work:
-            for i, part in enumerate(self.slices(file, kills + 1)):
-                run([FEED, "--brokers", self.kafka.brokers, "-X", "compression.codec=lz4", "--from", part,
-                     *(["--append"] if i else [])])
+            for i, part in enumerate(slices(file, [100 * i / (kills + 1) for i in range(kills + 2)])):
+                publish_file(self.kafka, part, append=i > 0)
                 os.unlink(part)
                 began = time.monotonic()
                 life = work.start()

@@ -6,6 +6,7 @@ bytes.  At each size `rastro ingest` writes fresh topics of new parcels into it.
 A table, a drawing in build/bench/scale.svg, one line of JSON.  README.md has the
 details.
 """
+import concurrent.futures
 import os
 import re
 
@@ -21,6 +22,21 @@ WORKERS = 2
 DRAWING = os.path.join(BUILD, "scale.svg")
 
 
+def prepare_fill(owner):
+    run(["psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-f", os.path.join(HERE, "scale.sql")], owner)
+
+
+def fill(pg, database, first, last):
+    """Parcels [first, last] with their rows, by two sessions."""
+    say(f"filling to {last * EVENTS:,} rows")
+    base = pg.value(f"SELECT reserve({first}, {last})", database=database)
+    middle = (first + last) // 2
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        list(pool.map(lambda part: pg.psql(f"CALL fill({base}, {part[0]}, {part[1]})", database=database),
+                      [(first, middle), (middle + 1, last)]))
+    pg.psql("VACUUM ANALYZE rastro.event_rows, rastro.parcels", database=database)
+
+
 class Scale:
     def __init__(self, bench, rows):
         self.kafka = bench.start_kafka()
@@ -30,13 +46,11 @@ class Scale:
         self.feeds = 0
         self.differences = 0
         self.writer, owner = new_rastro_database(self.pg, "scale")
-        run(["psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-f", os.path.join(HERE, "scale.sql")], owner)
+        prepare_fill(owner)
 
     def fill(self, rows):
         last = rows // EVENTS
-        say(f"filling to {last * EVENTS:,} rows")
-        self.pg.psql(f"CALL fill({self.parcels + 1}, {last})", database="scale")
-        self.pg.psql("VACUUM ANALYZE rastro.event_rows, rastro.parcels", database="scale")
+        fill(self.pg, "scale", self.parcels + 1, last)
         self.parcels = last
 
     def ingest(self):

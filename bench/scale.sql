@@ -2,7 +2,18 @@
 -- of the one-event feed, no raw bytes.  Parcels get ids as if they had been taken
 -- block by block.
 
-CREATE PROCEDURE fill(first bigint, last bigint) LANGUAGE plpgsql AS $$
+-- Ids for parcels [first, last]: what is to be added to a parcel's number.  Ids in
+-- between are those of ingested parcels.
+CREATE FUNCTION reserve(first bigint, last bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    base constant bigint := nextval('rastro.parcel_blocks') * 1024 - first;
+BEGIN
+    PERFORM rastro.make_event_ranges(base + last + rastro.event_range_size());
+    PERFORM setval('rastro.parcel_blocks', (base + last) / 1024);
+    RETURN base;
+END $$;
+
+CREATE PROCEDURE fill(base bigint, first bigint, last bigint) LANGUAGE plpgsql AS $$
 DECLARE
     step constant bigint := 50000; -- parcels a transaction
     row_origin integer;
@@ -11,10 +22,7 @@ DECLARE
     city constant text[] := ARRAY['Shenzhen', 'Guangzhou', 'Dongguan'];
     word_ids integer[];
     place_ids integer[];
-    base bigint := nextval('rastro.parcel_blocks') * 1024 - first; -- ids in between are those of ingested parcels
 BEGIN
-    PERFORM rastro.make_event_ranges(base + last + rastro.event_range_size());
-    PERFORM setval('rastro.parcel_blocks', (base + last) / 1024);
     INSERT INTO rastro.origins (topic, kafka_partition, source, identity, iana, meaning) VALUES (1, 0, 1, 1, 652, 1)
     ON CONFLICT (topic, kafka_partition, source, identity, iana, meaning) DO UPDATE SET topic = 1
     RETURNING origin INTO row_origin;
