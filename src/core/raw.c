@@ -6,7 +6,7 @@
 #include <lz4.h>
 #include <stdlib.h>
 
-enum { CODEC_PLAIN, CODEC_LZ4, CODEC_DICTIONARY };
+enum { CODEC_PLAIN, CODEC_LZ4, CODEC_DICTIONARY, CODEC_SHAPE };
 
 #define VARINT_MAX 5
 /* A byte of an LZ4 block stands for no more than this. */
@@ -109,6 +109,91 @@ void rs_raw_pack(struct rs_raw_coder *coder, const struct rs_raw_dictionary *dic
     rs_buf_put(out, coder->scratch.p, (size_t)packed);
 }
 
+/* ---- shapes ------------------------------------------------------------------------ */
+
+static void words_of(const struct rs_event *e, struct rs_str ret[RS_RAW_WORDS])
+{
+    ret[RS_RAW_CODE] = e->code;
+    ret[RS_RAW_TEXT] = e->text;
+    ret[RS_RAW_TIME] = e->time;
+    ret[RS_RAW_ZONE] = e->zone;
+    ret[RS_RAW_COUNTRY] = e->place.country;
+    ret[RS_RAW_REGION] = e->place.region;
+    ret[RS_RAW_CITY] = e->place.city;
+    ret[RS_RAW_PLACE] = e->place.name;
+}
+
+/* A word that was unescaped, cut or joined is no part of the bytes. */
+static bool lies_in(struct rs_str word, struct rs_str raw)
+{
+    uintptr_t p = (uintptr_t)word.p, from = (uintptr_t)raw.p;
+    return word.n && p >= from && p - from <= raw.n && word.n <= raw.n - (p - from);
+}
+
+/* Marks of the words that lie in `raw`, in the order of their places. */
+static unsigned order_words(const struct rs_str words[RS_RAW_WORDS], struct rs_str raw,
+                            unsigned char mark[RS_RAW_WORDS])
+{
+    unsigned n = 0;
+    for (unsigned w = 0; w < RS_RAW_WORDS; w++) {
+        if (!lies_in(words[w], raw)) continue;
+        unsigned i = n++;
+        for (; i > 0 && words[mark[i - 1] - 1].p > words[w].p; i--) mark[i] = mark[i - 1];
+        mark[i] = (unsigned char)(w + 1);
+    }
+    return n;
+}
+
+uint32_t rs_raw_shape(const struct rs_event *event, char shape[RS_RAW_SHAPE_MAX])
+{
+    struct rs_str words[RS_RAW_WORDS], rest = event->raw;
+    unsigned char mark[RS_RAW_WORDS];
+    uint32_t at = 0;
+    words_of(event, words);
+    unsigned n = order_words(words, event->raw, mark);
+    if (!n) return 0;
+    for (unsigned i = 0; i < n; i++) {
+        struct rs_str word = words[mark[i] - 1];
+        if (word.p < rest.p) continue; /* two words of the same bytes */
+        uint32_t between = (uint32_t)(word.p - rest.p);
+        if (between + 1 > RS_RAW_SHAPE_MAX - at) return 0;
+        memcpy(shape + at, rest.p, between);
+        at += between;
+        shape[at++] = (char)mark[i];
+        rest = (struct rs_str){word.p + word.n, rest.n - between - word.n};
+    }
+    if (rest.n > RS_RAW_SHAPE_MAX - at) return 0;
+    memcpy(shape + at, rest.p, rest.n);
+    return at + rest.n;
+}
+
+void rs_raw_put_shape(uint32_t number, struct rs_buf *out)
+{
+    rs_buf_putc(out, CODEC_SHAPE);
+    put_varint(out, number);
+}
+
+static int fill_shape(struct rs_str shape, const struct rs_str *words, size_t max, struct rs_buf *out,
+                      struct rs_diag *diag)
+{
+    size_t length = shape.n;
+    for (uint32_t i = 0; i < shape.n; i++) {
+        unsigned char c = (unsigned char)shape.p[i];
+        if (c < 1 || c > RS_RAW_WORDS) continue;
+        if (!words || !words[c - 1].n) return rs_fail(diag, RS_E_DATA, "raw bytes: a word of their shape is missing");
+        length += words[c - 1].n - 1;
+    }
+    if (length > max) return rs_fail(diag, RS_E_DATA, "raw bytes: %zu of them, more than %zu", length, max);
+    for (uint32_t i = 0; i < shape.n; i++) {
+        unsigned char c = (unsigned char)shape.p[i];
+        if (c >= 1 && c <= RS_RAW_WORDS) rs_buf_puts(out, words[c - 1]);
+        else rs_buf_putc(out, shape.p[i]);
+    }
+    return RS_OK;
+}
+
+/* ---- reading ------------------------------------------------------------------------ */
+
 /* Reads the head; `in` is left at the packed bytes. */
 static bool read_head(struct rs_str *in, int *ret_codec, uint32_t *ret_length, uint32_t *ret_number)
 {
@@ -117,25 +202,31 @@ static bool read_head(struct rs_str *in, int *ret_codec, uint32_t *ret_length, u
     in->n--;
     *ret_length = in->n;
     *ret_number = 0;
-    if (*ret_codec == CODEC_PLAIN) return true;
-    if (*ret_codec != CODEC_LZ4 && *ret_codec != CODEC_DICTIONARY) return false;
-    return get_varint(in, ret_length) && (*ret_codec == CODEC_LZ4 || get_varint(in, ret_number));
+    switch (*ret_codec) {
+    case CODEC_PLAIN: return true;
+    case CODEC_LZ4: return get_varint(in, ret_length);
+    case CODEC_DICTIONARY: return get_varint(in, ret_length) && get_varint(in, ret_number);
+    case CODEC_SHAPE: *ret_length = 0; return get_varint(in, ret_number) && !in->n;
+    default: return false;
+    }
 }
 
-int rs_raw_needs(struct rs_str stored, uint32_t *ret_number, struct rs_diag *diag)
+int rs_raw_needs(struct rs_str stored, enum rs_raw_base *ret_base, uint32_t *ret_number, struct rs_diag *diag)
 {
     int codec;
-    uint32_t length, number;
-    if (!read_head(&stored, &codec, &length, &number)) return rs_fail(diag, RS_E_DATA, "raw bytes: unknown form");
-    *ret_number = number;
+    uint32_t length;
+    if (!read_head(&stored, &codec, &length, ret_number)) return rs_fail(diag, RS_E_DATA, "raw bytes: unknown form");
+    *ret_base = codec == CODEC_DICTIONARY ? RS_RAW_DICTIONARY : codec == CODEC_SHAPE ? RS_RAW_SHAPE : RS_RAW_NOTHING;
     return RS_OK;
 }
 
-int rs_raw_unpack(struct rs_str stored, struct rs_str dictionary, size_t max, struct rs_buf *out, struct rs_diag *diag)
+int rs_raw_unpack(struct rs_str stored, struct rs_str base, const struct rs_str *words, size_t max, struct rs_buf *out,
+                  struct rs_diag *diag)
 {
     int codec;
     uint32_t length, number;
     if (!read_head(&stored, &codec, &length, &number)) return rs_fail(diag, RS_E_DATA, "raw bytes: unknown form");
+    if (codec == CODEC_SHAPE) return fill_shape(base, words, max, out, diag);
     if (length > max) return rs_fail(diag, RS_E_DATA, "raw bytes: %u of them, more than %zu", length, max);
     if (codec == CODEC_PLAIN) {
         rs_buf_puts(out, stored);
@@ -144,8 +235,7 @@ int rs_raw_unpack(struct rs_str stored, struct rs_str dictionary, size_t max, st
     static const char damaged[] = "raw bytes: damaged, or packed with another dictionary";
     if (length > (uint64_t)stored.n * LZ4_RATIO_MAX) return rs_fail(diag, RS_E_DATA, "%s", damaged);
     rs_buf_reserve(out, length + 1); /* not none: LZ4 wants somewhere to write */
-    int n = LZ4_decompress_safe_usingDict(stored.p, out->p + out->n, (int)stored.n, (int)length, dictionary.p,
-                                          (int)dictionary.n);
+    int n = LZ4_decompress_safe_usingDict(stored.p, out->p + out->n, (int)stored.n, (int)length, base.p, (int)base.n);
     if (n != (int)length) return rs_fail(diag, RS_E_DATA, "%s", damaged);
     out->n += length;
     return RS_OK;

@@ -40,11 +40,13 @@ static const char insert_rows[] =
 /* ---- one row -------------------------------------------------------------------- */
 
 /* The event's bytes, packed into work->raw; empty when they are not kept. */
-static void pack_raw(struct rs_work *work, const struct rs_batch_message *bm, const struct rs_event *event)
+static void pack_raw(struct rs_work *work, const struct rs_batch_message *bm, const struct rs_work_event *row)
 {
+    struct rs_str raw = row->known->event->raw;
     rs_buf_clear(&work->raw);
-    if (work->sink->options.raw == RS_RAW_NONE || !event->raw.n) return;
-    rs_raw_pack(work->coder, rs_sink_dictionary_of(work->sink, bm->message.profile), event->raw, &work->raw);
+    if (work->sink->options.raw == RS_RAW_NONE || !raw.n) return;
+    if (row->shape) rs_raw_put_shape((uint32_t)row->shape, &work->raw);
+    else rs_raw_pack(work->coder, rs_sink_dictionary_of(work->sink, bm->message.profile), raw, &work->raw);
 }
 
 /* Words that have no number, as an array of text; NULL where all have one. */
@@ -97,7 +99,7 @@ static void put_row(struct rs_work *work, int32_t at, const struct rs_work_event
     struct rs_buf *out = &work->rows;
     const struct rs_event *e = row->known->event;
     const struct rs_batch_message *bm = rs_work_message(work, row->known->message);
-    pack_raw(work, bm, e);
+    pack_raw(work, bm, row);
     char *to = rs_copy_row(out, EVENT_COLUMN_COUNT + !work->planned,
                            sizeof e->fp + sizeof e->said + (OWN_WORDS + 6) * sizeof(uint32_t) + words_length(e) +
                                work->raw.n + RS_SHA256_LEN);

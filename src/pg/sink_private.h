@@ -76,6 +76,7 @@ struct rs_work_event {
     const struct rs_known *known;
     int32_t origin;       /* numbers, see sink_words.c */
     int32_t words, place; /* 0: stand in the row itself */
+    int32_t shape;        /* of its bytes, or 0 */
     bool refused;         /* by PostgreSQL; it goes to quarantine */
     bool first;           /* of its message: carries the message's SHA-256 */
 };

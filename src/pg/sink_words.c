@@ -1,10 +1,11 @@
 /* Numbers for what many events have in common: where they come from, their words,
- * their place.  A row then has a number where it would repeat texts.
+ * their place, the shape of their bytes.  A row then has a number where it would
+ * repeat texts.
  *
- * A row's origin always has a number.  Words and places get one once they have
- * been seen twice in new events, so that texts which never come again (a date in
- * them, a name) do not fill a table that only grows; until then, and where a
- * member knows as many as it may, they stand in the row itself.
+ * A row's origin always has a number.  The others get one once they have been
+ * seen twice in new events, so that texts which never come again (a date in them,
+ * a name) do not fill a table that only grows; until then, and where a member
+ * knows as many as it may, they stand in the row itself.
  *
  * Numbers are made outside of the batch's transaction and commit on their own:
  * they are durable before a row names them, and one that is then not used does
@@ -29,11 +30,12 @@ struct wanted {
 };
 
 struct rs_numbers {
-    struct rs_ids origins, words, places;
-    struct wanted wanted_origins, wanted_words, wanted_places;
+    struct rs_ids origins, words, places, shapes;
+    struct wanted wanted_origins, wanted_words, wanted_places, wanted_shapes;
     bool listing;    /* what has no number is wanted */
     bool incomplete; /* a row has no origin */
-    uint64_t seen[SEEN_ROOM];
+    uint64_t seen[SEEN_ROOM],
+        seen_shapes[SEEN_ROOM]; /* apart: where each event has its own, they would drive out words */
     /* of the row before, nearly always the same */
     struct origin {
         int32_t kafka_partition, source;
@@ -107,24 +109,24 @@ static void want(struct rs_work *work, struct wanted *wanted, struct rs_key key,
 }
 
 /* Whether the text was seen before; from now on it was. */
-static bool seen_before(struct rs_numbers *numbers, struct rs_key key)
+static bool seen_before(uint64_t *seen, struct rs_key key)
 {
     uint64_t sum, at;
     memcpy(&sum, key.b, sizeof sum);
     memcpy(&at, key.b + 8, sizeof at);
-    uint64_t *seen = &numbers->seen[at % SEEN_ROOM];
+    seen += at % SEEN_ROOM;
     bool before = *seen == sum;
     *seen = sum;
     return before;
 }
 
-static int32_t number_of_text(struct rs_work *work, struct rs_ids *ids, struct wanted *wanted, struct rs_key key,
-                              uint32_t event)
+static int32_t number_of_text(struct rs_work *work, struct rs_ids *ids, struct wanted *wanted, uint64_t *seen,
+                              struct rs_key key, uint32_t event)
 {
     struct rs_numbers *numbers = work->sink->numbers;
     int32_t number = find(ids, key);
     if (number != NO_NUMBER || !numbers->listing) return number;
-    if (ids->map.count + wanted->n < TEXTS_MAX && seen_before(numbers, key)) want(work, wanted, key, event);
+    if (ids->map.count + wanted->n < TEXTS_MAX && seen_before(seen, key)) want(work, wanted, key, event);
     return number;
 }
 
@@ -147,7 +149,8 @@ static int32_t number_of_origin(struct rs_work *work, uint32_t event)
 void rs_work_want_numbers(struct rs_work *work)
 {
     struct rs_numbers *numbers = work->sink->numbers;
-    numbers->wanted_origins = numbers->wanted_words = numbers->wanted_places = (struct wanted){0};
+    numbers->wanted_origins = numbers->wanted_words = (struct wanted){0};
+    numbers->wanted_places = numbers->wanted_shapes = (struct wanted){0};
     numbers->listing = true;
     numbers->incomplete = false;
 }
@@ -159,12 +162,18 @@ void rs_work_number(struct rs_work *work, uint32_t event)
     const struct rs_event *e = row->known->event;
     struct rs_key key;
     row->origin = number_of_origin(work, event);
-    row->words = row->place = NO_NUMBER;
+    row->words = row->place = row->shape = NO_NUMBER;
     if (key_of_words(e, rs_quick_key, &key)) {
-        row->words = number_of_text(work, &numbers->words, &numbers->wanted_words, key, event);
+        row->words = number_of_text(work, &numbers->words, &numbers->wanted_words, numbers->seen, key, event);
     }
     if (key_of_place(e, rs_quick_key, &key)) {
-        row->place = number_of_text(work, &numbers->places, &numbers->wanted_places, key, event);
+        row->place = number_of_text(work, &numbers->places, &numbers->wanted_places, numbers->seen, key, event);
+    }
+    char shape[RS_RAW_SHAPE_MAX];
+    uint32_t n = work->sink->options.raw == RS_RAW_NONE ? 0 : rs_raw_shape(e, shape);
+    if (n) {
+        row->shape = number_of_text(work, &numbers->shapes, &numbers->wanted_shapes, numbers->seen_shapes,
+                                    rs_quick_key(shape, n), event);
     }
 }
 
@@ -258,12 +267,27 @@ static void put_places(struct rs_work *work, const struct wanted *wanted)
     EACH(work, wanted->n, RS_PG_TEXT, put_text(p, wanted_event(work, wanted, i)->place.name));
 }
 
+static void put_shapes(struct rs_work *work, const struct wanted *wanted)
+{
+    struct rs_pg_params *p = &work->params;
+    char shape[RS_RAW_SHAPE_MAX];
+    EACH(work, wanted->n, RS_PG_UUID, {
+        uint32_t n = rs_raw_shape(wanted_event(work, wanted, i), shape);
+        put_key(p, rs_key_of(shape, n));
+    });
+    EACH(work, wanted->n, RS_PG_BYTEA, {
+        uint32_t n = rs_raw_shape(wanted_event(work, wanted, i), shape);
+        rs_pg_array_bytes(p, shape, n);
+    });
+}
+
 #define ORIGIN_ROWS                                                                                           \
     "FROM unnest($1::smallint[], $2::int[], $3::smallint[], $4::smallint[], $5::smallint[], $6::smallint[]) " \
     "WITH ORDINALITY w (topic, kafka_partition, source, identity, iana, meaning, at) "
 #define WORDS_ROWS "FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY w (key, a, b, c, at) "
 #define PLACE_ROWS \
     "FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]) WITH ORDINALITY w (key, a, b, c, d, at) "
+#define SHAPE_ROWS "FROM unnest($1::uuid[], $2::bytea[]) WITH ORDINALITY w (key, a, at) "
 
 /* Looks first, because a conflicting insert would burn a number. */
 static int make_all(struct rs_work *work, struct rs_diag *diag)
@@ -285,17 +309,23 @@ static int make_all(struct rs_work *work, struct rs_diag *diag)
         "INSERT INTO rastro.places (key, country, region, city, place) SELECT key, a, b, c, d " PLACE_ROWS
         "WHERE NOT EXISTS (SELECT FROM rastro.places o WHERE o.key = w.key) ORDER BY key ON CONFLICT DO NOTHING";
     static const char ask_places[] = "SELECT w.at, o.place_id " PLACE_ROWS "JOIN rastro.places o USING (key)";
+    static const char add_shapes[] =
+        "INSERT INTO rastro.raw_shapes (key, bytes) SELECT key, a " SHAPE_ROWS
+        "WHERE NOT EXISTS (SELECT FROM rastro.raw_shapes o WHERE o.key = w.key) ORDER BY key ON CONFLICT DO NOTHING";
+    static const char ask_shapes[] = "SELECT w.at, o.shape " SHAPE_ROWS "JOIN rastro.raw_shapes o USING (key)";
     struct rs_numbers *numbers = work->sink->numbers;
     int err = make(work, &numbers->origins, &numbers->wanted_origins, add_origins, ask_origins, put_origins, diag);
     if (!err) err = make(work, &numbers->words, &numbers->wanted_words, add_words, ask_words, put_words, diag);
     if (!err) err = make(work, &numbers->places, &numbers->wanted_places, add_places, ask_places, put_places, diag);
+    if (!err) err = make(work, &numbers->shapes, &numbers->wanted_shapes, add_shapes, ask_shapes, put_shapes, diag);
     return err;
 }
 
 int rs_work_make_numbers(struct rs_work *work, bool *ret_made, struct rs_diag *diag)
 {
     struct rs_numbers *numbers = work->sink->numbers;
-    *ret_made = numbers->listing && (numbers->wanted_origins.n || numbers->wanted_words.n || numbers->wanted_places.n);
+    *ret_made = numbers->listing && (numbers->wanted_origins.n || numbers->wanted_words.n || numbers->wanted_places.n ||
+                                     numbers->wanted_shapes.n);
     if (!*ret_made) return numbers->incomplete ? rs_fail(diag, RS_E_BUG, "an origin has no number") : RS_OK;
     numbers->listing = numbers->incomplete = false;
     return make_all(work, diag);
@@ -314,7 +344,9 @@ void rs_sink_forget_numbers(struct rs_sink *sink)
     rs_ids_forget(&numbers->origins);
     rs_ids_forget(&numbers->words);
     rs_ids_forget(&numbers->places);
+    rs_ids_forget(&numbers->shapes);
     memset(numbers->seen, 0, sizeof numbers->seen);
+    memset(numbers->seen_shapes, 0, sizeof numbers->seen_shapes);
     numbers->last_origin = NO_NUMBER;
 }
 
@@ -325,5 +357,6 @@ void rs_sink_close_numbers(struct rs_sink *sink)
     rs_arena_free(sink->numbers->origins.arena);
     rs_arena_free(sink->numbers->words.arena);
     rs_arena_free(sink->numbers->places.arena);
+    rs_arena_free(sink->numbers->shapes.arena);
     free(sink->numbers);
 }

@@ -63,7 +63,7 @@ static int list(struct quarantine *q, struct rs_diag *diag)
 static int unpack(const struct rs_pg_rows *rows, int r, struct rs_buf *out, struct rs_diag *diag)
 {
     /* Quarantined bytes are packed without a dictionary. */
-    return rs_raw_unpack(rs_pg_get_str(rows, r, RAW), RS_STR_NONE, BYTES_MAX, out, diag);
+    return rs_raw_unpack(rs_pg_get_str(rows, r, RAW), RS_STR_NONE, NULL, BYTES_MAX, out, diag);
 }
 
 static void print_row(const struct rs_pg_rows *rows, int r, const struct rs_buf *raw)

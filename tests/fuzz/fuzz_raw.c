@@ -6,13 +6,16 @@
 
 #define OUT_MAX (1u << 20)
 
-static void check_unpack(struct rs_str stored, struct rs_str dictionary)
+static void check_unpack(struct rs_str stored, struct rs_str base)
 {
+    static const struct rs_str words[RS_RAW_WORDS] = {RS_LIT("DEP"), RS_LIT("Left"), RS_LIT("09:00"), RS_LIT("CET"),
+                                                      RS_LIT("DE"),  RS_LIT("BY"),   RS_STR_NONE,     RS_LIT("MUC")};
     struct rs_buf out = {0};
     struct rs_diag diag;
     uint32_t number;
-    int needs = rs_raw_needs(stored, &number, &diag);
-    int err = rs_raw_unpack(stored, dictionary, OUT_MAX, &out, &diag);
+    enum rs_raw_base needed;
+    int needs = rs_raw_needs(stored, &needed, &number, &diag);
+    int err = rs_raw_unpack(stored, base, words, OUT_MAX, &out, &diag);
     NEED(!err ? out.n <= OUT_MAX && !needs : out.n == 0, "%zu bytes", out.n);
     rs_buf_free(&out);
 }
@@ -22,12 +25,14 @@ static void check_round_trip(struct rs_raw_coder *coder, const struct rs_raw_dic
     struct rs_buf stored = {0}, back = {0};
     struct rs_diag diag;
     uint32_t number = 0;
+    enum rs_raw_base base;
     rs_raw_pack(coder, dictionary, raw, &stored);
     struct rs_str form = {stored.p, (uint32_t)stored.n};
     NEED(stored.n <= (size_t)raw.n + 1, "%u bytes became %zu", raw.n, stored.n);
-    NEED(!rs_raw_needs(form, &number, &diag), "%s", diag.text);
+    NEED(!rs_raw_needs(form, &base, &number, &diag), "%s", diag.text);
     NEED(number == 0 || number == dictionary->number);
-    NEED(!rs_raw_unpack(form, number ? dictionary->bytes : RS_STR_NONE, raw.n, &back, &diag), "%s", diag.text);
+    NEED(base == (number ? RS_RAW_DICTIONARY : RS_RAW_NOTHING));
+    NEED(!rs_raw_unpack(form, number ? dictionary->bytes : RS_STR_NONE, NULL, raw.n, &back, &diag), "%s", diag.text);
     NEED(back.n == raw.n && (!raw.n || memcmp(back.p, raw.p, raw.n) == 0));
     rs_buf_free(&stored);
     rs_buf_free(&back);

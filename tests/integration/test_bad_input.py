@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 
+import raw_bytes
 import support
 from support import DATA, NO, READER, history, scan
 
@@ -151,10 +152,13 @@ class BadInput(support.Test):
         return [json.loads(line) for line in lines]
 
     def state(self):
-        """All that is stored, parcels by their numbers; how often an event was met is left out."""
-        return [self.sql(sql) for sql in (
+        """All that is stored, parcels by their numbers and bytes as they came; how often an event was met is left
+        out."""
+        raw = {topic: {place: [event for event, _ in events] for place, events in
+                       raw_bytes.read(self.sql, topic).items()} for topic in ("bad", "big")}
+        return [raw] + [self.sql(sql) for sql in (
             "SELECT number, issuer, s10 FROM rastro.parcels ORDER BY 1, 2",
-            "SELECT p.number, e.fp, e.status, e.marks, e.kafka_partition, e.kafka_offset, e.raw FROM rastro.events e "
+            "SELECT p.number, e.fp, e.status, e.marks, e.kafka_partition, e.kafka_offset FROM rastro.events e "
             "JOIN rastro.parcels p USING (parcel_id) ORDER BY 1, 2",
             "SELECT p.number, q.reason, q.path, q.sha, q.first_partition, q.first_offset "
             "FROM rastro.quarantined_events q LEFT JOIN rastro.parcels p USING (parcel_id) ORDER BY 1, 2, 4",

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """A member while it runs: it ends when it is told to, whoever else is away, and
 its counters tell what it did."""
+import collections
+import json
 import os
 import re
 import signal
@@ -8,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 
+import raw_bytes
 import support
 from support import CONFIG, USAGE, history, scan, servers
 
@@ -218,7 +221,7 @@ class Metrics(support.Test):
 class Words(support.Test):
     """What many events say alike stands once, and what one says stands in its row."""
 
-    topics = ("first:1", "second:1")
+    topics = ("first:1", "second:1", "third:1")
 
     def publish(self, topic, numbers):
         """Half of them in words of their own."""
@@ -251,6 +254,25 @@ class Words(support.Test):
         self.check_words("second", range(100))
         self.assertEqual(self.value("SELECT count(*) FROM rastro.words"), "3")
         self.assertEqual(self.value("SELECT count(*) FROM rastro.places"), "1")
+
+    def test_the_bytes_of_each_event_come_back_whole(self):
+        """Words in the row, escaped, shared, cut, too long, and values that no column has."""
+        odd = [{"text": "so \"quoted\""}, {"text": "Saída"}, {"code": "DEP", "text": "DEP"}, {"text": "x" * 2000},
+               {"text": "  blanks  "}, {"place": {"country": "BR", "city": "BR", "name": "BR"}}, {"text": ""}, {}]
+        values = [scan(f"third{n % 50}", f"2026-10-{1 + n // 50:02}T10:00:00Z", **odd[n % 8],
+                       **({"sequence": n // 50} if n % 3 else {"sequence": n, "note": [n, {"of": "ours"}]}))
+                  for n in range(400)]
+        support.publish(self.broker, "third", [json.dumps(value, ensure_ascii=n % 2 == 0).encode()
+                                               for n, value in enumerate(values)])
+        self.ingest("third", options=("--batch-rows", "100"))
+        found = raw_bytes.read(self.sql, "third")
+        codecs = collections.Counter()
+        for n, value in enumerate(values):
+            (raw, codec), = found[0, n]
+            self.assertEqual(raw.decode(), json.dumps(value["event"], ensure_ascii=n % 2 == 0))
+            codecs[codec] += 1
+        self.assertGreater(codecs[3], 150)
+        self.assertGreater(codecs[2], 100)
 
 
 if __name__ == "__main__":

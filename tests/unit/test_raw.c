@@ -16,10 +16,11 @@ static void assert_round_trip(const struct rs_raw_dictionary *dictionary, struct
     struct rs_buf stored = packed(dictionary, raw), back = {0};
     struct rs_diag diag;
     uint32_t number = 99;
+    enum rs_raw_base base;
     struct rs_str form = {stored.p, (uint32_t)stored.n};
-    cr_assert(rs_raw_needs(form, &number, &diag) == RS_OK, "%s", diag.text);
-    cr_assert(number == 0 || number == dictionary->number);
-    cr_assert(rs_raw_unpack(form, number ? dictionary->bytes : RS_STR_NONE, raw.n, &back, &diag) == RS_OK, "%s",
+    cr_assert(rs_raw_needs(form, &base, &number, &diag) == RS_OK, "%s", diag.text);
+    cr_assert(base == (number ? RS_RAW_DICTIONARY : RS_RAW_NOTHING) && (!number || number == dictionary->number));
+    cr_assert(rs_raw_unpack(form, number ? dictionary->bytes : RS_STR_NONE, NULL, raw.n, &back, &diag) == RS_OK, "%s",
               diag.text);
     cr_assert(back.n == raw.n && (raw.n == 0 || memcmp(back.p, raw.p, raw.n) == 0), "%u bytes", raw.n);
     cr_assert(stored.n <= raw.n + 1, "%u bytes became %zu", raw.n, stored.n);
@@ -75,7 +76,8 @@ Test(raw, appends_to_what_is_there)
     rs_raw_pack(coder, &none, RS_LIT("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"), &out);
     cr_expect(memcmp(out.p, "before", 6) == 0);
     rs_buf_puts(&back, RS_LIT("x"));
-    cr_assert(rs_raw_unpack((struct rs_str){out.p + 6, (uint32_t)out.n - 6}, RS_STR_NONE, 64, &back, &diag) == RS_OK);
+    cr_assert(rs_raw_unpack((struct rs_str){out.p + 6, (uint32_t)out.n - 6}, RS_STR_NONE, NULL, 64, &back, &diag) ==
+              RS_OK);
     cr_expect_str_eq(rs_buf_cstr(&back), "xaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
     rs_buf_free(&out);
     rs_buf_free(&back);
@@ -87,30 +89,38 @@ Test(raw, appends_to_what_is_there)
 Test(raw, reads_the_frozen_forms)
 {
     static const struct {
-        struct rs_str stored, dictionary;
+        struct rs_str stored, base;
         const char *raw;
         uint32_t number;
+        enum rs_raw_base needs;
     } forms[] = {
-        {RS_LIT("\0abc"), RS_STR_NONE, "abc", 0},
-        {RS_LIT("\0"), RS_STR_NONE, "", 0},
+        {RS_LIT("\0abc"), RS_STR_NONE, "abc", 0, RS_RAW_NOTHING},
+        {RS_LIT("\0"), RS_STR_NONE, "", 0, RS_RAW_NOTHING},
         /* LZ4 block: 1 literal "a", match of 19 at distance 1, 5 literals */
         {RS_LIT("\1\x19\x1f"
                 "a\1\0\0\x50"
                 "aaaaa"),
-         RS_STR_NONE, "aaaaaaaaaaaaaaaaaaaaaaaaa", 0},
+         RS_STR_NONE, "aaaaaaaaaaaaaaaaaaaaaaaaa", 0, RS_RAW_NOTHING},
         /* the same length, but the match reaches into the dictionary */
         {RS_LIT("\2\x19\x81\1\x1f"
                 "a\5\0\0\x50"
                 "zzzzz"),
-         RS_LIT("wxyz"), "awxyzawxyzawxyzawxyzzzzzz", 129},
+         RS_LIT("wxyz"), "awxyzawxyzawxyzawxyzzzzzz", 129, RS_RAW_DICTIONARY},
+        /* marks in the order of rs_raw_word */
+        {RS_LIT("\3\x81\1"), RS_LIT("{\1|\2|\3|\4|\5|\6|\7|\10}"), "{DEP|Left|09:00|CET|DE|BY|Munich|MUC}", 129,
+         RS_RAW_SHAPE},
     };
+    static const struct rs_str words[RS_RAW_WORDS] = {RS_LIT("DEP"), RS_LIT("Left"), RS_LIT("09:00"),  RS_LIT("CET"),
+                                                      RS_LIT("DE"),  RS_LIT("BY"),   RS_LIT("Munich"), RS_LIT("MUC")};
     for (size_t i = 0; i < COUNT(forms); i++) {
         struct rs_buf back = {0};
         struct rs_diag diag;
         uint32_t number = 99;
-        cr_expect(rs_raw_needs(forms[i].stored, &number, &diag) == RS_OK && number == forms[i].number, "form %zu: %u",
-                  i, number);
-        int err = rs_raw_unpack(forms[i].stored, forms[i].dictionary, 100, &back, &diag);
+        enum rs_raw_base base;
+        cr_expect(rs_raw_needs(forms[i].stored, &base, &number, &diag) == RS_OK && number == forms[i].number,
+                  "form %zu: %u", i, number);
+        cr_expect(base == forms[i].needs, "form %zu: needs %d", i, base);
+        int err = rs_raw_unpack(forms[i].stored, forms[i].base, words, 100, &back, &diag);
         cr_assert(err == RS_OK, "form %zu: %s", i, diag.text);
         cr_expect_str_eq(rs_buf_cstr(&back), forms[i].raw, "form %zu: %s", i, rs_buf_cstr(&back));
         rs_buf_free(&back);
@@ -124,7 +134,9 @@ Test(raw, refuses_what_it_did_not_write)
         const char *why;
     } cases[] = {
         {RS_STR_NONE, "unknown form"},
+        {RS_LIT("\3"), "unknown form"},
         {RS_LIT("\3abc"), "unknown form"},
+        {RS_LIT("\4"), "unknown form"},
         {RS_LIT("\xff"), "unknown form"},
         {RS_LIT("\1"), "unknown form"},
         {RS_LIT("\1\x80"), "unknown form"},
@@ -151,7 +163,7 @@ Test(raw, refuses_what_it_did_not_write)
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct rs_buf back = {0};
         struct rs_diag diag;
-        int err = rs_raw_unpack(cases[i].stored, RS_STR_NONE, 100, &back, &diag);
+        int err = rs_raw_unpack(cases[i].stored, RS_STR_NONE, NULL, 100, &back, &diag);
         cr_expect(err == RS_E_DATA, "case %zu is taken", i);
         if (err) cr_expect(strstr(diag.text, cases[i].why), "case %zu: %s", i, diag.text);
         cr_expect(back.n == 0, "case %zu: the output is touched", i);
@@ -163,12 +175,85 @@ Test(raw, gives_no_more_than_is_asked_for)
 {
     struct rs_buf back = {0};
     struct rs_diag diag;
-    cr_expect(rs_raw_unpack(RS_LIT("\0abcd"), RS_STR_NONE, 4, &back, &diag) == RS_OK);
+    cr_expect(rs_raw_unpack(RS_LIT("\0abcd"), RS_STR_NONE, NULL, 4, &back, &diag) == RS_OK);
     rs_buf_clear(&back);
-    cr_expect(rs_raw_unpack(RS_LIT("\0abcd"), RS_STR_NONE, 3, &back, &diag) == RS_E_DATA);
+    cr_expect(rs_raw_unpack(RS_LIT("\0abcd"), RS_STR_NONE, NULL, 3, &back, &diag) == RS_E_DATA);
     cr_expect(rs_raw_unpack(RS_LIT("\1\x80\x80\x80\x80\x0f"
                                    "abcd"),
-                            RS_STR_NONE, SIZE_MAX, &back, &diag) == RS_E_DATA,
+                            RS_STR_NONE, NULL, SIZE_MAX, &back, &diag) == RS_E_DATA,
               "4 GB are said to be in it");
     rs_buf_free(&back);
+}
+
+/* ---- shapes ------------------------------------------------------------------------ */
+
+/* The n-th occurrence of `text` in the event's bytes. */
+static struct rs_str word_in(struct rs_str raw, const char *text, int nth)
+{
+    const char *p = raw.p;
+    for (; (p = memmem(p, (size_t)(raw.p + raw.n - p), text, strlen(text))) && nth > 0; nth--) p++;
+    cr_assert(p, "%s", text);
+    return (struct rs_str){p, (uint32_t)strlen(text)};
+}
+
+static void assert_shape(const struct rs_event *event, const char *expected)
+{
+    char shape[RS_RAW_SHAPE_MAX];
+    uint32_t n = rs_raw_shape(event, shape);
+    cr_assert(n == strlen(expected) && !memcmp(shape, expected, n), "%.*s", (int)n, shape);
+    if (!n) return;
+    const struct rs_str words[RS_RAW_WORDS] = {event->code,       event->text,          event->time,
+                                               event->zone,       event->place.country, event->place.region,
+                                               event->place.city, event->place.name};
+    struct rs_buf stored = {0}, back = {0};
+    struct rs_diag diag;
+    rs_raw_put_shape(7, &stored);
+    struct rs_str form = {stored.p, (uint32_t)stored.n};
+    cr_assert(rs_raw_unpack(form, (struct rs_str){shape, n}, words, event->raw.n, &back, &diag) == RS_OK, "%s",
+              diag.text);
+    cr_assert(back.n == event->raw.n && !memcmp(back.p, event->raw.p, back.n), "%s", rs_buf_cstr(&back));
+    rs_buf_clear(&back);
+    cr_expect(rs_raw_unpack(form, (struct rs_str){shape, n}, words, event->raw.n - 1, &back, &diag) == RS_E_DATA);
+    cr_expect(rs_raw_unpack(form, (struct rs_str){shape, n}, NULL, event->raw.n, &back, &diag) == RS_E_DATA);
+    cr_expect(back.n == 0);
+    rs_buf_free(&stored);
+    rs_buf_free(&back);
+}
+
+Test(raw, leaves_out_of_a_shape_the_words_that_stand_in_the_bytes)
+{
+    struct rs_event e = {.raw = RS_LIT("{\"t\": \"09:00\", \"c\": \"DEP\", \"n\": 5}")};
+    assert_shape(&e, "");
+    e.code = word_in(e.raw, "DEP", 0);
+    e.time = word_in(e.raw, "09:00", 0);
+    assert_shape(&e, "{\"t\": \"\3\", \"c\": \"\1\", \"n\": 5}");
+    e.text = RS_LIT("DEP"); /* the same, but from elsewhere */
+    e.place.country = word_in(e.raw, "5", 0);
+    assert_shape(&e, "{\"t\": \"\3\", \"c\": \"\1\", \"n\": \5}");
+}
+
+Test(raw, makes_one_mark_of_words_that_share_bytes)
+{
+    struct rs_event e = {.raw = RS_LIT("[\"Left Munich\", \"Munich\"]")};
+    e.text = word_in(e.raw, "Left Munich", 0);
+    e.code = e.text;
+    e.place.city = word_in(e.raw, "Munich", 0);
+    e.place.name = word_in(e.raw, "Munich", 1);
+    assert_shape(&e, "[\"\1\", \"\10\"]");
+    e.code = e.text = RS_STR_NONE;
+    e.raw = word_in(e.raw, "Munich", 0); /* a word, and all there is */
+    assert_shape(&e, "\7");
+}
+
+Test(raw, makes_no_shape_that_is_too_long)
+{
+    char text[RS_RAW_SHAPE_MAX + 10];
+    memset(text, 'x', sizeof text);
+    for (uint32_t n = RS_RAW_SHAPE_MAX - 5; n < sizeof text; n++) {
+        char shape[RS_RAW_SHAPE_MAX];
+        for (uint32_t at = 0; at + 3 <= n; at += n - 3) {
+            struct rs_event e = {.raw = {text, n}, .code = {text + at, 3}};
+            cr_expect(rs_raw_shape(&e, shape) == (n - 2 <= RS_RAW_SHAPE_MAX ? n - 2 : 0), "%u bytes", n);
+        }
+    }
 }

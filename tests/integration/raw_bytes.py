@@ -1,0 +1,72 @@
+"""An event's own bytes out of its row, as src/core/raw.c stores them."""
+
+QUERY = ("SELECT e.kafka_partition, e.kafka_offset, encode(e.raw, 'hex'), e.code, e.text, e.time_words, e.zone_words, "
+         "e.country, e.region, e.city, e.place FROM rastro.events e JOIN rastro.topics t USING (topic) "
+         "WHERE e.raw IS NOT NULL AND t.name = '{topic}'")
+
+
+def varint(data, at):
+    value = shift = 0
+    while True:
+        byte = data[at]
+        value |= (byte & 127) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 128:
+            return value, at
+
+
+def length(data, at, nibble):
+    """Of an LZ4 sequence's literals or match."""
+    if nibble == 15:
+        while True:
+            nibble += data[at]
+            at += 1
+            if data[at - 1] != 255:
+                break
+    return nibble, at
+
+
+def lz4_block(data, dictionary):
+    out, at = bytearray(dictionary), 0
+    while at < len(data):
+        token = data[at]
+        n, at = length(data, at + 1, token >> 4)
+        out += data[at:at + n]
+        at += n
+        if at == len(data):
+            break
+        distance = data[at] | data[at + 1] << 8
+        n, at = length(data, at + 2, token & 15)
+        for _ in range(n + 4):
+            out.append(out[-distance])
+    return bytes(out[len(dictionary):])
+
+
+def unpack(stored, words, dictionaries, shapes):
+    """`words` in the order of enum rs_raw_word; what was stored, and by which codec."""
+    codec = stored[0]
+    if codec == 0:
+        return stored[1:], codec
+    if codec == 3:
+        number, at = varint(stored, 1)
+        assert at == len(stored)
+        return b"".join(words[byte - 1].encode() if 0 < byte < 9 else bytes([byte]) for byte in shapes[number]), codec
+    wanted, at = varint(stored, 1)
+    number, at = varint(stored, at) if codec == 2 else (None, at)
+    raw = lz4_block(stored[at:], dictionaries[number] if codec == 2 else b"")
+    assert len(raw) == wanted
+    return raw, codec
+
+
+def read(sql, topic):
+    """{(partition, offset): [(bytes, codec)]} of a topic's events; `sql` runs a query."""
+    def table(query):
+        return {int(number): bytes.fromhex(text) for number, text in sql(query)}
+
+    dictionaries = table("SELECT dictionary, encode(bytes, 'hex') FROM rastro.dictionary_list")
+    shapes = table("SELECT shape, encode(bytes, 'hex') FROM rastro.shape_list")
+    found = {}
+    for partition, offset, raw, *words in sql(QUERY.format(topic=topic)):
+        found.setdefault((int(partition), int(offset)), []).append(
+            unpack(bytes.fromhex(raw), words, dictionaries, shapes))
+    return found
