@@ -98,10 +98,8 @@ class Cold:
 
     def export(self, began):
         self.files.append(self.bench.path(f"rows_{len(self.files)}"))
-        rows = ingest.ARRIVAL.replace("ORDER BY", f"WHERE events.parcel_id > {self.filled} AND "
-                                                  f"events.recorded_at > '{began}' ORDER BY")
-        run(["psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-c",
-             f"\\copy ({rows}) to '{self.files[-1]}' with (format binary)"], self.owner)
+        ingest.export(self.pg, self.owner, "cold", f"e.parcel_id > {self.filled} AND e.recorded_at > '{began}'",
+                      self.files[-1])
 
     def bare(self):
         """Rows a second of a bare COPY of each run's rows."""

@@ -2,7 +2,7 @@
 
 QUERY = ("SELECT e.kafka_partition, e.kafka_offset, encode(e.raw, 'hex'), e.code, e.text, e.time_words, e.zone_words, "
          "e.country, e.region, e.city, e.place FROM rastro.events e JOIN rastro.topics t USING (topic) "
-         "WHERE e.raw IS NOT NULL AND t.name = '{topic}'")
+         "WHERE e.raw IS NOT NULL AND {where}")
 
 
 def varint(data, at):
@@ -58,15 +58,15 @@ def unpack(stored, words, dictionaries, shapes):
     return raw, codec
 
 
-def read(sql, topic):
-    """{(partition, offset): [(bytes, codec)]} of a topic's events; `sql` runs a query."""
+def read(sql, where):
+    """{(partition, offset): [(bytes, codec)]} of events `e` of topic `t`; `sql` runs a query."""
     def table(query):
         return {int(number): bytes.fromhex(text) for number, text in sql(query)}
 
     dictionaries = table("SELECT dictionary, encode(bytes, 'hex') FROM rastro.dictionary_list")
     shapes = table("SELECT shape, encode(bytes, 'hex') FROM rastro.shape_list")
     found = {}
-    for partition, offset, raw, *words in sql(QUERY.format(topic=topic)):
+    for partition, offset, raw, *words in sql(QUERY.format(where=where)):
         found.setdefault((int(partition), int(offset)), []).append(
             unpack(bytes.fromhex(raw), words, dictionaries, shapes))
     return found

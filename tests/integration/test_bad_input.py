@@ -155,7 +155,7 @@ class BadInput(support.Test):
         """All that is stored, parcels by their numbers and bytes as they came; how often an event was met is left
         out."""
         raw = {topic: {place: [event for event, _ in events] for place, events in
-                       raw_bytes.read(self.sql, topic).items()} for topic in ("bad", "big")}
+                       raw_bytes.read(self.sql, f"t.name = '{topic}'").items()} for topic in ("bad", "big")}
         return [raw] + [self.sql(sql) for sql in (
             "SELECT number, issuer, s10 FROM rastro.parcels ORDER BY 1, 2",
             "SELECT p.number, e.fp, e.status, e.marks, e.kafka_partition, e.kafka_offset FROM rastro.events e "

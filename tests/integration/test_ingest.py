@@ -265,7 +265,7 @@ class Words(support.Test):
         support.publish(self.broker, "third", [json.dumps(value, ensure_ascii=n % 2 == 0).encode()
                                                for n, value in enumerate(values)])
         self.ingest("third", options=("--batch-rows", "100"))
-        found = raw_bytes.read(self.sql, "third")
+        found = raw_bytes.read(self.sql, "t.name = 'third'")
         codecs = collections.Counter()
         for n, value in enumerate(values):
             (raw, codec), = found[0, n]
