@@ -5,6 +5,7 @@ behind it one line of JSON.
 """
 import argparse
 import json
+import multiprocessing
 import os
 import shutil
 import signal
@@ -106,6 +107,15 @@ def new_rastro_database(pg, name):
     run([RASTRO, "migrate"], owner)
     pg.set_passwords()
     return dict(pg.env("rastro_writer"), PGDATABASE=name), owner
+
+
+def in_a_child(function, *arguments):
+    """What needs much memory: the peak memory of a program counts from its parent's on."""
+    child = multiprocessing.Process(target=function, args=arguments)
+    child.start()
+    child.join()
+    if child.exitcode:
+        raise BenchError(f"{function.__name__} failed")
 
 
 def drop_database(pg, name):

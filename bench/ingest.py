@@ -16,7 +16,7 @@ import sys
 
 import lz4.block
 
-from common import (COPY, JUDGE, RASTRO, ROOT, Bench, BenchError, drop_database, finish, main, median, new_database,
+from common import (COPY, JUDGE, RASTRO, ROOT, Bench, BenchError, drop_database, finish, in_a_child, main, median, new_database,
                     new_rastro_database, publish, read_options, run, say, settle, table)
 
 sys.path.insert(0, os.path.join(ROOT, "tests", "integration"))
@@ -127,7 +127,7 @@ class Ingest:
         # Asking every parcel for its status takes long; the first run does.
         self.judge(owner, 1 if first else 20)
         if first:
-            export(self.pg, owner, name, "true", self.file)
+            in_a_child(export, self.pg, owner, name, "true", self.file)
         drop_database(self.pg, name)
         cpu = (usage.ru_utime + usage.ru_stime) / self.feed["messages"]
         return int(took[1]) / float(took[2]), cpu * 1e6, usage.ru_maxrss / 1024

@@ -320,7 +320,9 @@ static uint32_t collect_wordings(const struct rs_work *work, struct rs_work_word
 }
 
 /* With --raw all: every wording of an event that is not the one in its row.
- * Packing is deterministic, so equal bytes have equal stored forms. */
+ * Packing is deterministic, so equal bytes have equal stored forms, apart from
+ * rows of --raw new, whose bytes have a shape's number: their own wording, told
+ * again, is kept once more. */
 static int put_wordings(struct rs_work *work, struct rs_diag *diag)
 {
     static const char add[] =

@@ -169,8 +169,9 @@ void rs_work_number(struct rs_work *work, uint32_t event)
     if (key_of_place(e, rs_quick_key, &key)) {
         row->place = number_of_text(work, &numbers->places, &numbers->wanted_places, numbers->seen, key, event);
     }
+    /* With --raw all other wordings are told from the row's by their packed bytes. */
     char shape[RS_RAW_SHAPE_MAX];
-    uint32_t n = work->sink->options.raw == RS_RAW_NONE ? 0 : rs_raw_shape(e, shape);
+    uint32_t n = work->sink->options.raw == RS_RAW_NEW ? rs_raw_shape(e, shape) : 0;
     if (n) {
         row->shape = number_of_text(work, &numbers->shapes, &numbers->wanted_shapes, numbers->seen_shapes,
                                     rs_quick_key(shape, n), event);

@@ -221,7 +221,7 @@ class Metrics(support.Test):
 class Words(support.Test):
     """What many events say alike stands once, and what one says stands in its row."""
 
-    topics = ("first:1", "second:1", "third:1")
+    topics = ("first:1", "second:1", "third:1", "fourth:1")
 
     def publish(self, topic, numbers):
         """Half of them in words of their own."""
@@ -273,6 +273,18 @@ class Words(support.Test):
             codecs[codec] += 1
         self.assertGreater(codecs[3], 150)
         self.assertGreater(codecs[2], 100)
+
+    def test_with_all_raw_bytes_only_other_wordings_are_kept_beside_the_row(self):
+        values = [scan(f"fourth{n}", "2026-10-01T10:00:00Z", text="to you") for n in range(200)]
+        again = [json.dumps(value).encode() for value in values]
+        other = [text.replace(b"to you", b"to  you") for text in again[:20]]
+        support.publish(self.broker, "fourth", again + again + other)
+        self.ingest("fourth", options=("--batch-rows", "50", "--raw", "all"))
+        self.assertEqual(self.value("SELECT count(*) FROM rastro.events JOIN rastro.topics t USING (topic) "
+                                    "WHERE t.name = 'fourth'"), "200")
+        self.assertEqual(self.value("SELECT count(*) FROM rastro.event_wordings"), "20")
+        self.assertTrue(all(codec == 2 for (_, codec), in
+                            raw_bytes.read(self.sql, "t.name = 'fourth'").values()))
 
 
 if __name__ == "__main__":
