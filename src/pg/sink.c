@@ -242,7 +242,7 @@ static int write_rows(struct rs_work *work, struct rs_diag *diag)
     return err ? err : rs_work_quarantine(work, diag);
 }
 
-static void sum_up(struct rs_work *work)
+static void finish_counts(struct rs_work *work)
 {
     struct rs_sink_counts *c = &work->counts;
     c->refused_events = work->refused;
@@ -364,7 +364,7 @@ static void quarantine_message(struct rs_sink *sink, struct rs_batch *batch, uin
 /* The messages before `to` are durable. */
 static void settle(struct rs_sink *sink, struct rs_batch *batch, uint32_t to, struct rs_sink_counts *ret)
 {
-    sum_up(sink->tried);
+    finish_counts(sink->tried);
     add_counts(ret, &sink->tried->counts);
     sink->proof = sink->tried->proof;
     sink->proved = true;

@@ -69,7 +69,10 @@ static void add_ref(struct rs_work *work, struct rs_work_ref *list, const struct
 static void prefetch_ahead(const struct rs_work *work, uint32_t i)
 {
     if (i + 24 < work->to) rs_prefetch_all(rs_work_message(work, i + 24), sizeof(struct rs_batch_message));
-    if (i + 16 < work->to) rs_prefetch_all(rs_work_message(work, i + 16)->message.report, sizeof(struct rs_report));
+    if (i + 16 < work->to) {
+        const struct rs_report *report = rs_work_message(work, i + 16)->message.report;
+        if (report) rs_prefetch_all(report, sizeof *report);
+    }
     if (i + 8 < work->to) {
         const struct rs_report *report = rs_work_message(work, i + 8)->message.report;
         if (report) rs_prefetch(report->parcel.number.p);

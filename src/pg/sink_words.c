@@ -34,8 +34,8 @@ struct rs_numbers {
     struct wanted wanted_origins, wanted_words, wanted_places, wanted_shapes;
     bool listing;    /* what has no number is wanted */
     bool incomplete; /* a row has no origin */
-    uint64_t seen[SEEN_ROOM],
-        seen_shapes[SEEN_ROOM]; /* apart: where each event has its own, they would drive out words */
+    uint64_t seen[SEEN_ROOM];
+    uint64_t seen_shapes[SEEN_ROOM]; /* apart: where each event has its own, they would drive out words */
     /* of the row before, nearly always the same */
     struct origin {
         int32_t kafka_partition, source;
