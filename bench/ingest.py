@@ -16,8 +16,8 @@ import sys
 
 import lz4.block
 
-from common import (COPY, JUDGE, RASTRO, ROOT, Bench, BenchError, drop_database, finish, in_a_child, main, median, new_database,
-                    new_rastro_database, publish, read_options, run, say, settle, table)
+from common import (COPY, JUDGE, RASTRO, ROOT, Bench, BenchError, drop_database, finish, in_a_child, main, median,
+                    new_database, new_rastro_database, publish, read_options, run, say, settle, table)
 
 sys.path.insert(0, os.path.join(ROOT, "tests", "integration"))
 import raw_bytes  # noqa: E402

@@ -17,9 +17,8 @@ import subprocess
 import sys
 import time
 
-from common import (JUDGE, Bench, BenchError, drop_database, finish, main, median, new_database,
-                    new_rastro_database, publish, publish_file, run, say, servers,
-                    settle, slices, table, write_feed)
+from common import (JUDGE, Bench, BenchError, drop_database, finish, main, median, new_database, new_rastro_database,
+                    publish, publish_file, run, say, servers, settle, slices, table, write_feed)
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "peers"))
 import meter  # noqa: E402
