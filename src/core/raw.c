@@ -109,87 +109,10 @@ void rs_raw_pack(struct rs_raw_coder *coder, const struct rs_raw_dictionary *dic
     rs_buf_put(out, coder->scratch.p, (size_t)packed);
 }
 
-/* ---- shapes ------------------------------------------------------------------------ */
-
-static void words_of(const struct rs_event *e, struct rs_str ret[RS_RAW_WORDS])
-{
-    ret[RS_RAW_CODE] = e->code;
-    ret[RS_RAW_TEXT] = e->text;
-    ret[RS_RAW_TIME] = e->time;
-    ret[RS_RAW_ZONE] = e->zone;
-    ret[RS_RAW_COUNTRY] = e->place.country;
-    ret[RS_RAW_REGION] = e->place.region;
-    ret[RS_RAW_CITY] = e->place.city;
-    ret[RS_RAW_PLACE] = e->place.name;
-}
-
-/* A word that was unescaped, cut or joined is no part of the bytes. */
-static bool lies_in(struct rs_str word, struct rs_str raw)
-{
-    uintptr_t p = (uintptr_t)word.p, from = (uintptr_t)raw.p;
-    return word.n && p >= from && p - from <= raw.n && word.n <= raw.n - (p - from);
-}
-
-/* Marks of the words that lie in `raw`, in the order of their places. */
-static unsigned order_words(const struct rs_str words[RS_RAW_WORDS], struct rs_str raw,
-                            unsigned char mark[RS_RAW_WORDS])
-{
-    unsigned n = 0;
-    for (unsigned w = 0; w < RS_RAW_WORDS; w++) {
-        if (!lies_in(words[w], raw)) continue;
-        unsigned i = n++;
-        for (; i > 0 && words[mark[i - 1] - 1].p > words[w].p; i--) mark[i] = mark[i - 1];
-        mark[i] = (unsigned char)(w + 1);
-    }
-    return n;
-}
-
-uint32_t rs_raw_shape(const struct rs_event *event, char shape[RS_RAW_SHAPE_MAX])
-{
-    struct rs_str words[RS_RAW_WORDS], rest = event->raw;
-    unsigned char mark[RS_RAW_WORDS];
-    uint32_t at = 0;
-    words_of(event, words);
-    unsigned n = order_words(words, event->raw, mark);
-    if (!n) return 0;
-    for (unsigned i = 0; i < n; i++) {
-        struct rs_str word = words[mark[i] - 1];
-        if (word.p < rest.p) continue; /* two words of the same bytes */
-        uint32_t between = (uint32_t)(word.p - rest.p);
-        if (between + 1 > RS_RAW_SHAPE_MAX - at) return 0;
-        memcpy(shape + at, rest.p, between);
-        at += between;
-        shape[at++] = (char)mark[i];
-        rest = (struct rs_str){word.p + word.n, rest.n - between - word.n};
-    }
-    if (rest.n > RS_RAW_SHAPE_MAX - at) return 0;
-    memcpy(shape + at, rest.p, rest.n);
-    return at + rest.n;
-}
-
 void rs_raw_put_shape(uint32_t number, struct rs_buf *out)
 {
     rs_buf_putc(out, CODEC_SHAPE);
     put_varint(out, number);
-}
-
-static int fill_shape(struct rs_str shape, const struct rs_str *words, size_t max, struct rs_buf *out,
-                      struct rs_diag *diag)
-{
-    size_t length = shape.n;
-    for (uint32_t i = 0; i < shape.n; i++) {
-        unsigned char c = (unsigned char)shape.p[i];
-        if (c < 1 || c > RS_RAW_WORDS) continue;
-        if (!words || !words[c - 1].n) return rs_fail(diag, RS_E_DATA, "raw bytes: a word of their shape is missing");
-        length += words[c - 1].n - 1;
-    }
-    if (length > max) return rs_fail(diag, RS_E_DATA, "raw bytes: %zu of them, more than %zu", length, max);
-    for (uint32_t i = 0; i < shape.n; i++) {
-        unsigned char c = (unsigned char)shape.p[i];
-        if (c >= 1 && c <= RS_RAW_WORDS) rs_buf_puts(out, words[c - 1]);
-        else rs_buf_putc(out, shape.p[i]);
-    }
-    return RS_OK;
 }
 
 /* ---- reading ------------------------------------------------------------------------ */
@@ -220,13 +143,13 @@ int rs_raw_needs(struct rs_str stored, enum rs_raw_base *ret_base, uint32_t *ret
     return RS_OK;
 }
 
-int rs_raw_unpack(struct rs_str stored, struct rs_str base, const struct rs_str *words, size_t max, struct rs_buf *out,
-                  struct rs_diag *diag)
+int rs_raw_unpack(struct rs_str stored, struct rs_str base, const struct rs_raw_row *row, size_t max,
+                  struct rs_buf *out, struct rs_diag *diag)
 {
     int codec;
     uint32_t length, number;
     if (!read_head(&stored, &codec, &length, &number)) return rs_fail(diag, RS_E_DATA, "raw bytes: unknown form");
-    if (codec == CODEC_SHAPE) return fill_shape(base, words, max, out, diag);
+    if (codec == CODEC_SHAPE) return rs_raw_fill(base, row, max, out, diag);
     if (length > max) return rs_fail(diag, RS_E_DATA, "raw bytes: %u of them, more than %zu", length, max);
     if (codec == CODEC_PLAIN) {
         rs_buf_puts(out, stored);

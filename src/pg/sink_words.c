@@ -146,6 +146,21 @@ static int32_t number_of_origin(struct rs_work *work, uint32_t event)
     return numbers->last_origin;
 }
 
+/* Other spellings of the time are looked for only where the words alone make no
+ * shape that is known. */
+static int32_t number_of_shape(struct rs_work *work, const struct rs_event *e, uint32_t event)
+{
+    struct rs_numbers *numbers = work->sink->numbers;
+    char shape[RS_RAW_SHAPE_MAX];
+    uint32_t n = rs_raw_shape(e, false, shape);
+    if (!n) return NO_NUMBER;
+    int32_t number = find(&numbers->shapes, rs_quick_key(shape, n));
+    if (number != NO_NUMBER) return number;
+    n = rs_raw_shape(e, true, shape);
+    return number_of_text(work, &numbers->shapes, &numbers->wanted_shapes, numbers->seen_shapes, rs_quick_key(shape, n),
+                          event);
+}
+
 void rs_work_want_numbers(struct rs_work *work)
 {
     struct rs_numbers *numbers = work->sink->numbers;
@@ -170,12 +185,7 @@ void rs_work_number(struct rs_work *work, uint32_t event)
         row->place = number_of_text(work, &numbers->places, &numbers->wanted_places, numbers->seen, key, event);
     }
     /* With --raw all other wordings are told from the row's by their packed bytes. */
-    char shape[RS_RAW_SHAPE_MAX];
-    uint32_t n = work->sink->options.raw == RS_RAW_NEW ? rs_raw_shape(e, shape) : 0;
-    if (n) {
-        row->shape = number_of_text(work, &numbers->shapes, &numbers->wanted_shapes, numbers->seen_shapes,
-                                    rs_quick_key(shape, n), event);
-    }
+    if (work->sink->options.raw == RS_RAW_NEW) row->shape = number_of_shape(work, e, event);
 }
 
 /* ---- what is made ---------------------------------------------------------------------------- */
@@ -273,11 +283,11 @@ static void put_shapes(struct rs_work *work, const struct wanted *wanted)
     struct rs_pg_params *p = &work->params;
     char shape[RS_RAW_SHAPE_MAX];
     EACH(work, wanted->n, RS_PG_UUID, {
-        uint32_t n = rs_raw_shape(wanted_event(work, wanted, i), shape);
+        uint32_t n = rs_raw_shape(wanted_event(work, wanted, i), true, shape);
         put_key(p, rs_key_of(shape, n));
     });
     EACH(work, wanted->n, RS_PG_BYTEA, {
-        uint32_t n = rs_raw_shape(wanted_event(work, wanted, i), shape);
+        uint32_t n = rs_raw_shape(wanted_event(work, wanted, i), true, shape);
         rs_pg_array_bytes(p, shape, n);
     });
 }

@@ -45,18 +45,18 @@ static void check_parcel(const struct rs_parcel_key *key, enum rs_s10 s10)
     NEED((s10 == RS_S10_OK) == (key->issuer.n == 0), "a valid S10 number, and no other, has no issuer");
 }
 
-/* Its shape and the words of its row give back its bytes. */
-static void check_shape(const struct rs_event *e)
+/* Its shape and its row give back its bytes. */
+static void check_shape(const struct rs_event *e, bool spellings)
 {
     char shape[RS_RAW_SHAPE_MAX];
-    const struct rs_str words[RS_RAW_WORDS] = {e->code,          e->text,         e->time,       e->zone,
-                                               e->place.country, e->place.region, e->place.city, e->place.name};
+    struct rs_raw_row row;
     struct rs_buf stored = {0}, back = {0};
     struct rs_diag diag;
-    uint32_t n = rs_raw_shape(e, shape);
+    uint32_t n = rs_raw_shape(e, spellings, shape);
     if (!n) return;
+    rs_raw_row_of(e, &row);
     rs_raw_put_shape(1, &stored);
-    NEED(!rs_raw_unpack((struct rs_str){stored.p, (uint32_t)stored.n}, (struct rs_str){shape, n}, words, e->raw.n,
+    NEED(!rs_raw_unpack((struct rs_str){stored.p, (uint32_t)stored.n}, (struct rs_str){shape, n}, &row, e->raw.n,
                         &back, &diag),
          "%s", diag.text);
     NEED(back.n == e->raw.n && !memcmp(back.p, e->raw.p, back.n), "a shape loses bytes");
@@ -82,7 +82,8 @@ static void check_event(const struct rs_record *record, const struct rs_event *e
         NEED(e->raw.p[0] == '{' && e->raw.p[e->raw.n - 1] == '}');
     }
     NEED(e->raw.n || e->kind == RS_EVENT_REPORTED);
-    check_shape(e);
+    check_shape(e, false);
+    check_shape(e, true);
     bool ahead = e->instant_us > record->time_us && e->kind == RS_EVENT_SCAN;
     NEED(!(e->marks & RS_MARK_future) || ahead);
 }

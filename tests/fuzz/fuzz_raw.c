@@ -8,14 +8,16 @@
 
 static void check_unpack(struct rs_str stored, struct rs_str base)
 {
-    static const struct rs_str words[RS_RAW_WORDS] = {RS_LIT("DEP"), RS_LIT("Left"), RS_LIT("09:00"), RS_LIT("CET"),
-                                                      RS_LIT("DE"),  RS_LIT("BY"),   RS_STR_NONE,     RS_LIT("MUC")};
+    static const struct rs_raw_row row = {.word = {[RS_RAW_CODE] = RS_LIT("DEP"),
+                                                   [RS_RAW_TIME] = RS_LIT("2025-05-21 09:00:00"),
+                                                   [RS_RAW_CITY] = RS_LIT("Munich")},
+                                          .instant_us = INT64_C(1747811584000000)};
     struct rs_buf out = {0};
     struct rs_diag diag;
     uint32_t number;
     enum rs_raw_base needed;
     int needs = rs_raw_needs(stored, &needed, &number, &diag);
-    int err = rs_raw_unpack(stored, base, words, OUT_MAX, &out, &diag);
+    int err = rs_raw_unpack(stored, base, &row, OUT_MAX, &out, &diag);
     NEED(!err ? out.n <= OUT_MAX && !needs : out.n == 0, "%zu bytes", out.n);
     rs_buf_free(&out);
 }

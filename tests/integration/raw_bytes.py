@@ -1,6 +1,8 @@
 """An event's own bytes out of its row, as src/core/raw.c stores them."""
+import datetime
+import decimal
 
-QUERY = ("SELECT e.kafka_partition, e.kafka_offset, encode(e.raw, 'hex'), e.code, e.text, e.time_words, e.zone_words, "
+QUERY = ("SELECT e.kafka_partition, e.kafka_offset, encode(e.raw, 'hex'), extract(epoch FROM e.instant), e.code, e.text, e.time_words, e.zone_words, "
          "e.country, e.region, e.city, e.place FROM rastro.events e JOIN rastro.topics t USING (topic) "
          "WHERE e.raw IS NOT NULL AND {where}")
 
@@ -42,15 +44,25 @@ def lz4_block(data, dictionary):
     return bytes(out[len(dictionary):])
 
 
-def unpack(stored, words, dictionaries, shapes):
-    """`words` in the order of enum rs_raw_word; what was stored, and by which codec."""
+def spellings(instant, words):
+    """What each mark of enum rs_raw_mark stands for."""
+    seconds = decimal.Decimal(instant)
+    fraction = f"{seconds % 1:.6f}"[1:].rstrip("0").rstrip(".")
+    utc = datetime.datetime.fromtimestamp(int(seconds), datetime.timezone.utc)
+    return {**dict(enumerate(words, 1)), 14: f"{utc:%Y-%m-%dT%H:%M:%S}{fraction}Z", 15: str(int(seconds * 1000)),
+            16: words[2][:10], 17: words[2][11:19]}
+
+
+def unpack(stored, instant, words, dictionaries, shapes):
+    """`words` in the order of their marks; what was stored, and by which codec."""
     codec = stored[0]
     if codec == 0:
         return stored[1:], codec
     if codec == 3:
         number, at = varint(stored, 1)
         assert at == len(stored)
-        return b"".join(words[byte - 1].encode() if 0 < byte < 9 else bytes([byte]) for byte in shapes[number]), codec
+        marks = spellings(instant, words)
+        return b"".join(marks[byte].encode() if byte in marks else bytes([byte]) for byte in shapes[number]), codec
     wanted, at = varint(stored, 1)
     number, at = varint(stored, at) if codec == 2 else (None, at)
     raw = lz4_block(stored[at:], dictionaries[number] if codec == 2 else b"")
@@ -66,7 +78,7 @@ def read(sql, where):
     dictionaries = table("SELECT dictionary, encode(bytes, 'hex') FROM rastro.dictionary_list")
     shapes = table("SELECT shape, encode(bytes, 'hex') FROM rastro.shape_list")
     found = {}
-    for partition, offset, raw, *words in sql(QUERY.format(where=where)):
+    for partition, offset, raw, instant, *words in sql(QUERY.format(where=where)):
         found.setdefault((int(partition), int(offset)), []).append(
-            unpack(bytes.fromhex(raw), words, dictionaries, shapes))
+            unpack(bytes.fromhex(raw), instant, words, dictionaries, shapes))
     return found

@@ -133,6 +133,18 @@ def escaped(value):
     return value
 
 
+def told(*options):
+    """The values of what rastro-feed tells."""
+    path = os.path.join(folder, "told.messages")
+    subprocess.run([FEED, "--out", path, *options], check=True, capture_output=True, timeout=60)
+    with open(path, "rb") as lines:
+        next(lines)
+        values = [line.rstrip(b"\n").split(b"\t", 4)[4] for line in lines]
+    os.unlink(path)
+    letters = {b"\\": b"\\", b"t": b"\t", b"n": b"\n", b"r": b"\r"}
+    return [re.sub(rb"\\(.)", lambda match: letters[match[1]], value) for value in values]
+
+
 def publish(broker, topic, values, partitions=1, at_ms=None):
     """Publishes values (bytes, None, or what becomes JSON) in order, in turn over
     the partitions of a topic that is empty so far."""

@@ -221,7 +221,7 @@ class Metrics(support.Test):
 class Words(support.Test):
     """What many events say alike stands once, and what one says stands in its row."""
 
-    topics = ("first:1", "second:1", "third:1", "fourth:1")
+    topics = ("first:1", "second:1", "third:1", "fourth:1", "fifth:1")
 
     def publish(self, topic, numbers):
         """Half of them in words of their own."""
@@ -273,6 +273,19 @@ class Words(support.Test):
             codecs[codec] += 1
         self.assertGreater(codecs[3], 150)
         self.assertGreater(codecs[2], 100)
+
+    def test_the_bytes_of_histories_come_back_with_their_times_in_other_spellings(self):
+        values = support.told("--kind", "history", "--messages", "1500", "--bad", "0", "--topics", "fifth:1")
+        support.publish(self.broker, "fifth", values)
+        self.ingest("fifth", options=("--batch-rows", "200"))
+        found = raw_bytes.read(self.sql, "t.name = 'fifth'")
+        codecs = collections.Counter()
+        for (_, offset), events in found.items():
+            for raw, codec in events:
+                self.assertIn(raw, values[offset])
+                codecs[codec] += 1
+        self.assertGreater(codecs.total(), 1000)
+        self.assertGreater(codecs[3], codecs.total() * 2 // 3)
 
     def test_with_all_raw_bytes_only_other_wordings_are_kept_beside_the_row(self):
         values = [scan(f"fourth{n}", "2026-10-01T10:00:00Z", text="to you") for n in range(200)]

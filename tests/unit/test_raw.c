@@ -107,11 +107,15 @@ Test(raw, reads_the_frozen_forms)
                 "zzzzz"),
          RS_LIT("wxyz"), "awxyzawxyzawxyzawxyzzzzzz", 129, RS_RAW_DICTIONARY},
         /* marks in the order of rs_raw_word */
-        {RS_LIT("\3\x81\1"), RS_LIT("{\1|\2|\3|\4|\5|\6|\7|\10}"), "{DEP|Left|09:00|CET|DE|BY|Munich|MUC}", 129,
+        {RS_LIT("\3\x81\1"), RS_LIT("{\1|\2|\3|\4|\5|\6|\7|\10}"),
+         "{DEP|Left|2025-05-21 09:00:00|CET|DE|BY|Munich|MUC}", 129, RS_RAW_SHAPE},
+        {RS_LIT("\3\1"), RS_LIT("\16|\17|\20|\21"), "2025-05-21T07:13:04Z|1747811584000|2025-05-21|09:00:00", 1,
          RS_RAW_SHAPE},
     };
-    static const struct rs_str words[RS_RAW_WORDS] = {RS_LIT("DEP"), RS_LIT("Left"), RS_LIT("09:00"),  RS_LIT("CET"),
-                                                      RS_LIT("DE"),  RS_LIT("BY"),   RS_LIT("Munich"), RS_LIT("MUC")};
+    static const struct rs_raw_row row = {.word = {RS_STR_NONE, RS_LIT("DEP"), RS_LIT("Left"),
+                                                   RS_LIT("2025-05-21 09:00:00"), RS_LIT("CET"), RS_LIT("DE"),
+                                                   RS_LIT("BY"), RS_LIT("Munich"), RS_LIT("MUC")},
+                                          .instant_us = INT64_C(1747811584000000)};
     for (size_t i = 0; i < COUNT(forms); i++) {
         struct rs_buf back = {0};
         struct rs_diag diag;
@@ -120,7 +124,7 @@ Test(raw, reads_the_frozen_forms)
         cr_expect(rs_raw_needs(forms[i].stored, &base, &number, &diag) == RS_OK && number == forms[i].number,
                   "form %zu: %u", i, number);
         cr_expect(base == forms[i].needs, "form %zu: needs %d", i, base);
-        int err = rs_raw_unpack(forms[i].stored, forms[i].base, words, 100, &back, &diag);
+        int err = rs_raw_unpack(forms[i].stored, forms[i].base, &row, 100, &back, &diag);
         cr_assert(err == RS_OK, "form %zu: %s", i, diag.text);
         cr_expect_str_eq(rs_buf_cstr(&back), forms[i].raw, "form %zu: %s", i, rs_buf_cstr(&back));
         rs_buf_free(&back);
@@ -196,24 +200,23 @@ static struct rs_str word_in(struct rs_str raw, const char *text, int nth)
     return (struct rs_str){p, (uint32_t)strlen(text)};
 }
 
-static void assert_shape(const struct rs_event *event, const char *expected)
+static void assert_shape(const struct rs_event *event, bool spellings, const char *expected)
 {
     char shape[RS_RAW_SHAPE_MAX];
-    uint32_t n = rs_raw_shape(event, shape);
+    struct rs_raw_row row;
+    uint32_t n = rs_raw_shape(event, spellings, shape);
+    rs_raw_row_of(event, &row);
     cr_assert(n == strlen(expected) && !memcmp(shape, expected, n), "%.*s", (int)n, shape);
     if (!n) return;
-    const struct rs_str words[RS_RAW_WORDS] = {event->code,       event->text,          event->time,
-                                               event->zone,       event->place.country, event->place.region,
-                                               event->place.city, event->place.name};
     struct rs_buf stored = {0}, back = {0};
     struct rs_diag diag;
     rs_raw_put_shape(7, &stored);
     struct rs_str form = {stored.p, (uint32_t)stored.n};
-    cr_assert(rs_raw_unpack(form, (struct rs_str){shape, n}, words, event->raw.n, &back, &diag) == RS_OK, "%s",
+    cr_assert(rs_raw_unpack(form, (struct rs_str){shape, n}, &row, event->raw.n, &back, &diag) == RS_OK, "%s",
               diag.text);
     cr_assert(back.n == event->raw.n && !memcmp(back.p, event->raw.p, back.n), "%s", rs_buf_cstr(&back));
     rs_buf_clear(&back);
-    cr_expect(rs_raw_unpack(form, (struct rs_str){shape, n}, words, event->raw.n - 1, &back, &diag) == RS_E_DATA);
+    cr_expect(rs_raw_unpack(form, (struct rs_str){shape, n}, &row, event->raw.n - 1, &back, &diag) == RS_E_DATA);
     cr_expect(rs_raw_unpack(form, (struct rs_str){shape, n}, NULL, event->raw.n, &back, &diag) == RS_E_DATA);
     cr_expect(back.n == 0);
     rs_buf_free(&stored);
@@ -223,13 +226,13 @@ static void assert_shape(const struct rs_event *event, const char *expected)
 Test(raw, leaves_out_of_a_shape_the_words_that_stand_in_the_bytes)
 {
     struct rs_event e = {.raw = RS_LIT("{\"t\": \"09:00\", \"c\": \"DEP\", \"n\": 5}")};
-    assert_shape(&e, "");
+    assert_shape(&e, false, "");
     e.code = word_in(e.raw, "DEP", 0);
     e.time = word_in(e.raw, "09:00", 0);
-    assert_shape(&e, "{\"t\": \"\3\", \"c\": \"\1\", \"n\": 5}");
+    assert_shape(&e, false, "{\"t\": \"\3\", \"c\": \"\1\", \"n\": 5}");
     e.text = RS_LIT("DEP"); /* the same, but from elsewhere */
     e.place.country = word_in(e.raw, "5", 0);
-    assert_shape(&e, "{\"t\": \"\3\", \"c\": \"\1\", \"n\": \5}");
+    assert_shape(&e, false, "{\"t\": \"\3\", \"c\": \"\1\", \"n\": \5}");
 }
 
 Test(raw, makes_one_mark_of_words_that_share_bytes)
@@ -239,10 +242,45 @@ Test(raw, makes_one_mark_of_words_that_share_bytes)
     e.code = e.text;
     e.place.city = word_in(e.raw, "Munich", 0);
     e.place.name = word_in(e.raw, "Munich", 1);
-    assert_shape(&e, "[\"\1\", \"\10\"]");
+    assert_shape(&e, false, "[\"\1\", \"\10\"]");
     e.code = e.text = RS_STR_NONE;
     e.raw = word_in(e.raw, "Munich", 0); /* a word, and all there is */
-    assert_shape(&e, "\7");
+    assert_shape(&e, false, "\7");
+}
+
+Test(raw, leaves_out_of_a_shape_other_spellings_of_the_time)
+{
+    struct rs_event e = {.raw = RS_LIT("{\"iso\": \"2025-05-21T09:13:04+02:00\", \"utc\": \"2025-05-21T07:13:04Z\", "
+                                       "\"ms\": 1747811584000, \"day\": \"2025-05-21\", \"clock\": \"09:13:04\", "
+                                       "\"again\": \"2025-05-21\"}"),
+                         .instant_us = INT64_C(1747811584000000)};
+    e.time = word_in(e.raw, "2025-05-21T09:13:04+02:00", 0);
+    assert_shape(&e, false,
+                 "{\"iso\": \"\3\", \"utc\": \"2025-05-21T07:13:04Z\", \"ms\": 1747811584000, "
+                 "\"day\": \"2025-05-21\", \"clock\": \"09:13:04\", \"again\": \"2025-05-21\"}");
+    assert_shape(&e, true,
+                 "{\"iso\": \"\3\", \"utc\": \"\16\", \"ms\": \17, \"day\": \"\20\", \"clock\": \"\21\", "
+                 "\"again\": \"\20\"}");
+    e.instant_us += 1; /* another instant has other spellings */
+    assert_shape(&e, true,
+                 "{\"iso\": \"\3\", \"utc\": \"\20T07:13:04Z\", \"ms\": \17, \"day\": \"\20\", "
+                 "\"clock\": \"\21\", \"again\": \"\20\"}");
+}
+
+Test(raw, marks_no_more_than_there_is_room_for)
+{
+    struct rs_buf raw = {0};
+    struct rs_event e = {.instant_us = INT64_C(1747811584000000)};
+    rs_buf_puts(&raw, RS_LIT("2025-05-21T09:13:04Z"));
+    for (int i = 0; i < 60; i++) rs_buf_puts(&raw, RS_LIT(" 2025-05-21"));
+    e.raw = (struct rs_str){raw.p, (uint32_t)raw.n};
+    e.time = (struct rs_str){raw.p, 20};
+    struct rs_buf expected = {0};
+    rs_buf_puts(&expected, RS_LIT("\3"));
+    for (int i = 0; i < 60; i++) rs_buf_puts(&expected, i < 31 ? RS_LIT(" \20") : RS_LIT(" 2025-05-21"));
+    assert_shape(&e, true, rs_buf_cstr(&expected));
+    rs_buf_free(&raw);
+    rs_buf_free(&expected);
 }
 
 Test(raw, makes_no_shape_that_is_too_long)
@@ -253,7 +291,7 @@ Test(raw, makes_no_shape_that_is_too_long)
         char shape[RS_RAW_SHAPE_MAX];
         for (uint32_t at = 0; at + 3 <= n; at += n - 3) {
             struct rs_event e = {.raw = {text, n}, .code = {text + at, 3}};
-            cr_expect(rs_raw_shape(&e, shape) == (n - 2 <= RS_RAW_SHAPE_MAX ? n - 2 : 0), "%u bytes", n);
+            cr_expect(rs_raw_shape(&e, false, shape) == (n - 2 <= RS_RAW_SHAPE_MAX ? n - 2 : 0), "%u bytes", n);
         }
     }
 }
