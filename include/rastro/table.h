@@ -104,8 +104,10 @@ uint64_t rs_table_tag(const struct rs_table *table, enum rs_table_domain domain,
 /* ---- looking up ---------------------------------------------------------------------- */
 
 struct rs_table_ref {
-    uint32_t record; /* 0: none */
-    uint32_t seq;    /* of the state that was found; of none: what was missed until then */
+    uint32_t record; /* 0: none that is usable */
+    uint32_t seq;    /* of the record's state, usable or not */
+    uint32_t seen;   /* where none is usable, the one that is not, or 0; and */
+    uint32_t missed; /* what was missed of the key until then */
 };
 
 /* Where memory is slow: call the first for all keys of a batch, then the second

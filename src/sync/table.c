@@ -52,6 +52,11 @@
  *      find gave before PostgreSQL was read, (c) mark it stale if it has moved.
  *      (1) and (b) are read-modify-writes of one word and so have an order: if
  *      (1) is first, (b) sees it; else (2) sees (a), and (3) comes behind it.
+ *      But (3) may come late, and mark a record that was made behind (1) and has
+ *      had merges since.  So (d) whole facts end the being stale only of a record
+ *      that is as find saw it before PostgreSQL was read: its sequence tells of
+ *      merges.  One that was not there then was made by somebody else: it stays
+ *      as it is.
  *   9  Taking a record out moves the stamp as well: a fact may have been merged
  *      into it that the reader of PostgreSQL did not see.
  *
@@ -149,6 +154,7 @@
 #include <string.h>
 
 #include "rastro/error.h"
+#include "rastro/prefetch.h"
 #include "table_private.h"
 
 _Static_assert(sizeof(rs_atomic_u64) == 8 && RS_TABLE_UNIT_BYTES == 64, "a unit is the smallest chunk");
@@ -285,23 +291,33 @@ uint64_t rs_table_tag(const struct rs_table *table, enum rs_table_domain domain,
 
 /* ---- looking up ------------------------------------------------------------------------------ */
 
+/* Those that are not in the record: who finds it is likely to ask for them. */
+RS_ATOMIC_INLINE void prefetch_facts(const struct rs_table *table, const rs_atomic_u64 *record, uint64_t mark)
+{
+    if (RS_MARK_COUNT(mark) <= RS_TABLE_INLINE) return;
+    rs_prefetch(rs_table_unit(table, (uint32_t)rs_load_relaxed_u64(&record[RS_W_LINKS]))); /* a guess */
+}
+
 bool rs_table_find(struct rs_table_thread *thread, struct rs_table_key key, struct rs_table_ref *ret)
 {
     assert(thread->depth); /* pinned */
     const struct rs_table *table = thread->table;
     uint32_t r = rs_table_lookup(table, key);
+    uint64_t seq = 0;
     if (r) {
         const rs_atomic_u64 *record = rs_table_record(table, r);
-        uint64_t seq = rs_load_acquire_u64(&record[RS_W_SEQ]);   /* pairs with release in table_merge.c */
+        seq = rs_load_acquire_u64(&record[RS_W_SEQ]);            /* pairs with release in table_merge.c */
         uint64_t mark = rs_load_acquire_u64(&record[RS_W_MARK]); /* pairs with spoil and set_mark */
         if (!(seq & 1) && RS_GENERATION(seq) == thread->generation && !(mark & RS_MARK_STALE)) {
             /* Looked at first, so that a line that others read stays shared. */
             if (!(mark & RS_MARK_USED)) rs_or_acq_rel_u64((rs_atomic_u64 *)(uintptr_t)&record[RS_W_MARK], RS_MARK_USED);
-            *ret = (struct rs_table_ref){r, (uint32_t)seq};
+            prefetch_facts(table, record, mark);
+            *ret = (struct rs_table_ref){.record = r, .seq = (uint32_t)seq};
             return true;
         }
     }
-    *ret = (struct rs_table_ref){0, rs_load_acquire_u32(rs_table_stamp(table, key))}; /* pairs with spoil and evict */
+    uint32_t missed = rs_load_acquire_u32(rs_table_stamp(table, key)); /* pairs with spoil and evict */
+    *ret = (struct rs_table_ref){.seq = (uint32_t)seq, .seen = r, .missed = missed};
     return false;
 }
 
@@ -393,7 +409,7 @@ uint64_t rs_table_deadlines(struct rs_table_thread *thread, uint32_t until,
         const rs_atomic_u64 *record = rs_table_record(table, r);
         uint64_t seq = rs_load_acquire_u64(&record[RS_W_SEQ]); /* as find */
         if (seq & 1 || RS_GENERATION(seq) != thread->generation) continue;
-        struct rs_table_ref ref = {r, (uint32_t)seq};
+        struct rs_table_ref ref = {.record = r, .seq = (uint32_t)seq};
         int64_t id = (int64_t)rs_load_acquire_u64(&record[RS_W_ID]);
         if (!rs_table_unchanged(thread, ref)) continue;
         due(self, ref, id);

@@ -49,13 +49,13 @@ static uint32_t spoil(struct rs_table_thread *thread, struct rs_table_key key)
  * before it, and marks it. */
 static bool stamp_holds(const struct rs_table *table, const struct rs_table_facts *facts)
 {
-    return rs_add_acq_rel_u32(rs_table_stamp(table, facts->key), 0) == facts->base.seq; /* pairs with spoil, evict */
+    return rs_add_acq_rel_u32(rs_table_stamp(table, facts->key), 0) == facts->base.missed; /* pairs with spoil, evict */
 }
 
 /* The same as a guess, before work is done in vain. */
 static bool stamp_seems_to_hold(const struct rs_table *table, const struct rs_table_facts *facts)
 {
-    return !facts->base.record && rs_load_acquire_u32(rs_table_stamp(table, facts->key)) == facts->base.seq;
+    return !facts->base.record && rs_load_acquire_u32(rs_table_stamp(table, facts->key)) == facts->base.missed;
 }
 
 /* ---- the words of a record ---------------------------------------------------------------- */
@@ -299,8 +299,9 @@ static enum rs_table_merged merge_held(struct holder *h, const struct rs_table_f
         return RS_TABLE_LEFT;
     }
     bool as_base = !facts->whole || (facts->base.record == h->r && facts->base.seq == (uint32_t)h->seq);
+    bool as_seen = facts->base.seen == h->r && facts->base.seq == (uint32_t)h->seq; /* (d) of invariant 8 */
     bool known = !facts->id || facts->id == (int64_t)own(&h->record[RS_W_ID]);
-    if (usable ? !as_base || (!facts->whole && !known) : !stamp_seems_to_hold(h->table, facts)) {
+    if (usable ? !as_base || (!facts->whole && !known) : !as_seen || !stamp_seems_to_hold(h->table, facts)) {
         release_as_it_was(h);
         return RS_TABLE_STALED;
     }

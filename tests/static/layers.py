@@ -51,6 +51,7 @@ LIBRARIES = {
     "simdjson.h": ["src/parse/json_index.cc"],
     "cctz/": ["src/parse/zone_cctz.cc"],
     "openssl/": ["src/base/hash.c"],
+    "emmintrin.h": ["src/parse/json_form.c"],
     "xxhash.h": ["src/base/hash.c"],
     "liburing.h": ["src/file/"],
     "sodium.h": ["src/sync/table.c"],

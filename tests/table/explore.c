@@ -178,7 +178,7 @@ static enum rs_table_merged do_delta_at(struct rs_table_thread *thread, unsigned
 
 static enum rs_table_merged do_delta(struct rs_table_thread *thread, unsigned k, unsigned fact)
 {
-    return do_delta_at(thread, k, fact, (struct rs_table_ref){0, 0});
+    return do_delta_at(thread, k, fact, (struct rs_table_ref){0});
 }
 static struct rs_table_ref do_base(struct rs_table_thread *thread, unsigned k)
 {
@@ -372,6 +372,11 @@ static void make_delta_evict(struct rs_table_thread *thread)
     do_delta(thread, 1, 5);
     do_evict(thread, 1);
 }
+static void make_and_delta(struct rs_table_thread *thread)
+{
+    do_load(thread, 1);
+    do_delta(thread, 1, 5);
+}
 static void forget_1(struct rs_table_thread *thread)
 {
     rs_table_forget(thread, key_of(1));
@@ -421,6 +426,8 @@ static const struct step cases[] = {
     {one_stale, {load_1, delta_1}, 4, "whole and part, of a stale record"},
     {one_stale, {load_1, delta_and_load}, 3, "load and load of a stale record"},
     {nothing, {load_1, make_delta_evict}, 2, "whole facts and a record that came and went"},
+    {nothing, {load_1, delta_1, make_and_delta}, 2, "whole facts, a late mark, and what came between"},
+    {one_stale, {load_1, delta_1, make_and_delta}, 2, "whole facts of a stale record, and what came between"},
     {one, {forget_1, delta_2}, 2, "forget and merge"},
     {one, {busy_and_find, delta_1}, 3, "busy hint and merge"},
     {one, {delta_at_base, delta_1}, 3, "merge by a base and merge"},

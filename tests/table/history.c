@@ -96,7 +96,7 @@ static void one_op(struct rs_table_thread *thread, unsigned k, unsigned number, 
         op->what = PART;
         op->facts = 1u << number;
         atomic_fetch_or(&durable[k % TOGETHER], op->facts);
-        struct rs_table_ref base = {0, 0};
+        struct rs_table_ref base = {0};
         if (common_below(seed, 2)) rs_table_find(thread, key_of(k), &base);
         merge(thread, k, op, base);
     } else if (what < 9) {

@@ -35,6 +35,8 @@ CODE = [
      "return (uint32_t)rs_load_acquire_u64(&record[RS_W_SEQ]) == ref.seq &&", "return ref.record &&"),
     ("find takes odd records", "table.c", "if (!(seq & 1) && RS_GENERATION(seq)", "if (RS_GENERATION(seq)"),
     ("find takes stale records", "table.c", "!(mark & RS_MARK_STALE)) {", "true) {"),
+    ("whole facts replace what came since find", "table_merge.c", "!as_seen || !stamp_seems_to_hold",
+     "!stamp_seems_to_hold"),
     ("find takes other generations", "table.c", "RS_GENERATION(seq) == thread->generation &&", "RS_GENERATION(seq) &&"),
     ("the empty slot is not frozen", "table_index.c",
      "if (!rs_cas_acq_rel_u64(&index->slot[i], &slot, RS_SLOT_FROZEN)) continue;", ""),

@@ -20,6 +20,13 @@ pub struct Table {
     stamp: AtomicUsize,
 }
 
+/// Where find saw nothing usable: the record and its sequence, and the stamp.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Base {
+    seen: Option<(usize, usize)>,
+    missed: usize,
+}
+
 const TOMB: usize = 9;
 
 fn record() -> Record {
@@ -45,10 +52,13 @@ impl Table {
         if s == 0 { None } else { Some(&self.record[s - 1]) }
     }
 
-    /// `rs_table_find`, reading, and `rs_table_unchanged`: the facts, or the stamp.
-    pub fn find(&self) -> Result<usize, usize> {
+    /// `rs_table_find`, reading, and `rs_table_unchanged`: the facts, or what there is
+    /// in place of a usable record.
+    pub fn find(&self) -> Result<usize, Base> {
+        let mut seen = None;
         if let Some(r) = self.lookup() {
             let seq = r.seq.load(SEQ_LOAD);
+            seen = Some((self.number_of(r), seq));
             if seq & 1 == 0 && r.mark.load(SEQ_LOAD) & STALE == 0 {
                 let a = r.word[0].load(WORD_LOAD);
                 let b = r.word[1].load(WORD_LOAD);
@@ -58,7 +68,17 @@ impl Table {
                 }
             }
         }
-        Err(self.stamp.load(SEQ_LOAD))
+        Err(Base { seen, missed: self.stamp.load(SEQ_LOAD) })
+    }
+
+    fn number_of(&self, r: &Record) -> usize {
+        if std::ptr::eq(r, &self.record[0]) { 1 } else { 2 }
+    }
+
+    /// What find would say of a key that has no record.
+    #[cfg(test)]
+    fn none(&self) -> Base {
+        Base { seen: None, missed: self.stamp.load(SEQ_LOAD) }
     }
 
     /// `spoil`: (1) the stamp, (2) a fresh look, (3) the mark.
@@ -110,12 +130,12 @@ impl Table {
         true
     }
 
-    fn stamp_holds(&self, base: usize) -> bool {
-        self.stamp.fetch_add(0, STAMP_CHECK) == base
+    fn stamp_holds(&self, base: Base) -> bool {
+        self.stamp.fetch_add(0, STAMP_CHECK) == base.missed
     }
 
     /// `make`: a record that is in no slot yet.
-    pub fn make(&self, number: usize, facts: usize, base: usize) -> bool {
+    pub fn make(&self, number: usize, facts: usize, base: Base) -> bool {
         let r = &self.record[number - 1];
         for w in &r.word {
             w.store(facts, WORD_STORE);
@@ -138,10 +158,16 @@ impl Table {
     }
 
     /// `merge_held` with whole facts, of a stale record.
-    pub fn renew(&self, facts: usize, base: usize) -> bool {
+    pub fn renew(&self, facts: usize, base: Base) -> bool {
         let r = self.lookup().unwrap();
         let seq = r.seq.load(SEQ_LOAD);
         if seq & 1 != 0 || r.seq.compare_exchange(seq, seq + 1, SEQ_TAKE, SEQ_LOAD).is_err() {
+            self.spoil();
+            return false;
+        }
+        // Made, or merged into, since: it stays as it is.
+        if base.seen != Some((self.number_of(r), seq)) {
+            r.seq.store(seq, SEQ_RELEASE);
             self.spoil();
             return false;
         }
@@ -161,6 +187,11 @@ impl Table {
             self.spoil();
         }
         holds
+    }
+
+    /// `merge` with whole facts.
+    pub fn whole(&self, number: usize, facts: usize, base: Base) -> bool {
+        if self.lookup().is_some() { self.renew(facts, base) } else { self.make(number, facts, base) }
     }
 
     /// `rs_table_evict`.
@@ -183,13 +214,14 @@ impl Table {
 mod tests {
     use super::*;
     use crate::atomic::check;
+    use loom::sync::atomic::Ordering::SeqCst;
     use loom::sync::Arc;
     use loom::thread::spawn;
 
     /// A record with fact 1, and usable.
     fn with_one() -> Arc<Table> {
         let table = Arc::new(Table::new());
-        assert!(table.make(1, 1, 0));
+        assert!(table.make(1, 1, table.none()));
         table
     }
 
@@ -241,7 +273,7 @@ mod tests {
     fn a_base_that_leaves_loses_no_fact() {
         check(3, || {
             let table = with_one();
-            let base = table.stamp.load(Relaxed);
+            let base = table.none();
             let other = table.clone();
             let t = spawn(move || other.part_at(1, 2));
             table.evict();
@@ -284,13 +316,40 @@ mod tests {
         });
     }
 
+    /// The mark of a merge that found no record comes when one was made meanwhile and
+    /// merged into.
+    #[test]
+    fn a_late_mark_lets_nobody_forget_what_came_between() {
+        check(2, || {
+            let table = Arc::new(Table::new());
+            let durable = Arc::new(AtomicUsize::new(2)); // of the part that is merged first
+            let (late, other, his) = (table.clone(), table.clone(), durable.clone());
+            let a = spawn(move || late.part(2));
+            let b = spawn(move || {
+                let Err(base) = other.find() else { return };
+                if other.whole(1, his.load(SeqCst), base) {
+                    his.fetch_or(4, SeqCst);
+                    other.part(4);
+                }
+            });
+            if let Err(base) = table.find() {
+                table.whole(2, durable.load(SeqCst), base);
+            }
+            a.join().unwrap();
+            b.join().unwrap();
+            if let Ok(facts) = table.find() {
+                assert_eq!(facts, durable.load(SeqCst), "a fact was missed");
+            }
+        });
+    }
+
     #[test]
     fn what_left_took_no_fact_with_it() {
         check(3, || {
             let table = with_one();
             let other = table.clone();
             // Read before: of fact 2 it knows nothing.
-            let base = table.stamp.load(Relaxed);
+            let base = table.none();
             let t = spawn(move || {
                 other.part(2);
                 other.evict();
