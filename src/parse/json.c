@@ -174,13 +174,18 @@ static bool unescape(struct walk *w, struct rs_str in, uint32_t where, struct rs
     return true;
 }
 
+static inline bool is_space(char c)
+{
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
 /* The string that starts at offset i and ends before offset i + 1. */
 static inline bool read_string(struct walk *w, uint32_t i, struct rs_str *ret, uint32_t *ret_end)
 {
     const char *text = w->text.p;
     uint32_t start = w->at[i], end = w->at[i + 1];
     if (text[end - 1] != '"') {
-        while (end > start + 1 && rs_json_is_space(text[end - 1])) end--;
+        while (end > start + 1 && is_space(text[end - 1])) end--;
         if (text[end - 1] != '"') return refuse(w, start, "a string does not end");
     }
     if (end < start + 2) return refuse(w, start, "a string does not end");
@@ -196,8 +201,7 @@ static const char *digits(const char *p, const char *end)
     return p;
 }
 
-/* RFC 8259 number; NULL if the text at p is none. */
-static const char *scan_number(const char *p, const char *end)
+const char *rs_json_number(const char *p, const char *end)
 {
     if (p < end && *p == '-') p++;
     const char *q = digits(p, end);
@@ -223,7 +227,9 @@ static const char *scan_word(const char *p, const char *end, const char *word, s
     return (size_t)(end - p) >= n && memcmp(p, word, n) == 0 ? p + n : NULL;
 }
 
-bool rs_json_scalar(const char *p, const char *limit, enum rs_json_type *ret_type, struct rs_str *ret)
+/* Anything but a string, an object or a list: from p on, and behind it only space
+ * up to `limit`. */
+static bool scan_scalar(const char *p, const char *limit, enum rs_json_type *ret_type, struct rs_str *ret)
 {
     enum rs_json_type type;
     const char *end = NULL;
@@ -240,11 +246,11 @@ bool rs_json_scalar(const char *p, const char *limit, enum rs_json_type *ret_typ
         type = RS_JSON_NULL;
         end = scan_word(p, limit, "null", 4);
         break;
-    default: type = RS_JSON_NUMBER; end = scan_number(p, limit);
+    default: type = RS_JSON_NUMBER; end = rs_json_number(p, limit);
     }
     if (!end) return false;
     for (const char *rest = end; rest < limit; rest++) {
-        if (!rs_json_is_space(*rest)) return false;
+        if (!is_space(*rest)) return false;
     }
     *ret_type = type;
     *ret = (struct rs_str){p, (uint32_t)(end - p)};
@@ -254,7 +260,7 @@ bool rs_json_scalar(const char *p, const char *limit, enum rs_json_type *ret_typ
 static bool read_scalar(struct walk *w, uint32_t i, struct rs_json_node *node)
 {
     const char *text = w->text.p;
-    if (!rs_json_scalar(text + w->at[i], text + w->at[i + 1], &node->type, &node->s)) {
+    if (!scan_scalar(text + w->at[i], text + w->at[i + 1], &node->type, &node->s)) {
         return refuse(w, w->at[i], "not a value");
     }
     node->end = w->at[i] + node->s.n;
@@ -369,10 +375,10 @@ static bool walk_value(struct walk *w, uint32_t *ret_i)
 static int parse_fast(struct rs_json_parser *parser, struct rs_arena *arena, struct rs_str text, struct rs_json *ret,
                       struct rs_diag *diag)
 {
+    if (rs_json_form_fits(parser->forms, text, ret)) return RS_OK;
     struct walk w = {.text = text, .arena = arena, .escapes = text.n && memchr(text.p, '\\', text.n) != NULL};
     const char *why = rs_json_index_run(parser->index, text.p, text.n, &w.at, &w.n);
     if (why) return rs_fail(diag, RS_E_DATA, "JSON: %s", why);
-    if (!w.escapes && rs_json_form_fits(parser->forms, text, w.at, w.n, ret)) return RS_OK;
     /* A value and the comma or bracket behind it are two offsets; brackets that
      * are never closed are bounded by the depth. */
     uint32_t values_max = w.n / 2 + RS_JSON_DEPTH_MAX + 2;
@@ -386,7 +392,7 @@ static int parse_fast(struct rs_json_parser *parser, struct rs_arena *arena, str
         return rs_fail(diag, RS_E_DATA, "JSON: %s at line %u, column %u", w.why, line, column);
     }
     *ret = (struct rs_json){.text = text, .node = w.node, .count = w.count, .escapes = w.escapes};
-    ret->form = rs_json_form_learn(parser->forms, ret, w.at, w.n);
+    ret->form = rs_json_form_learn(parser->forms, ret);
     return RS_OK;
 }
 

@@ -54,3 +54,8 @@ extern "C" const char *rs_json_index_run(rs_json_index *index, const char *text,
     default: return "no JSON structure";
     }
 }
+
+extern "C" int rs_json_index_utf8(const char *text, size_t n)
+{
+    return simdjson::validate_utf8(text, n);
+}

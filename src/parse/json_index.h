@@ -25,6 +25,9 @@ void rs_json_index_free(struct rs_json_index *index);
 const char *rs_json_index_run(struct rs_json_index *index, const char *text, size_t n, const uint32_t **ret_at,
                               uint32_t *ret_count);
 
+/* 1 where the text is valid UTF-8, else 0. */
+int rs_json_index_utf8(const char *text, size_t n);
+
 #ifdef __cplusplus
 }
 #endif

@@ -10,14 +10,8 @@ struct rs_json_node *rs_json_nodes_reserve(struct rs_json_parser *parser, uint32
 int rs_json_parse_reference(struct rs_json_parser *parser, struct rs_arena *arena, struct rs_str text,
                             struct rs_json *ret, struct rs_diag *diag);
 
-static inline bool rs_json_is_space(char c)
-{
-    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
-
-/* Anything but a string, an object or a list: from p on, and behind it only space
- * up to `limit`. */
-bool rs_json_scalar(const char *p, const char *limit, enum rs_json_type *ret_type, struct rs_str *ret);
+/* The end of the RFC 8259 number at p, which is as long as it can be; NULL: none. */
+const char *rs_json_number(const char *p, const char *end);
 
 /* ---- json_form.c ---- */
 
@@ -26,13 +20,11 @@ struct rs_json_forms; /* those learnt; one a parser */
 struct rs_json_forms *rs_json_forms_new(void);
 void rs_json_forms_free(struct rs_json_forms *forms); /* NULL is fine */
 
-/* A text without escapes, its n offsets and its length behind them: whether it is
- * of a known form, and then its nodes, which are valid until the next text. */
-bool rs_json_form_fits(struct rs_json_forms *forms, struct rs_str text, const uint32_t *offset, uint32_t n,
-                       struct rs_json *ret);
+/* Whether a text that nobody has looked at yet is of a known form, and then its
+ * nodes, which are valid until the next text. */
+bool rs_json_form_fits(struct rs_json_forms *forms, struct rs_str text, struct rs_json *ret);
 
 /* Remembers the form of what was walked; its number, or 0 when it did not. */
-uint64_t rs_json_form_learn(struct rs_json_forms *forms, const struct rs_json *json, const uint32_t *offset,
-                            uint32_t n);
+uint64_t rs_json_form_learn(struct rs_json_forms *forms, const struct rs_json *json);
 
 #endif
