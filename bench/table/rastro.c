@@ -14,7 +14,7 @@
 
 /* Memory is asked for by steps of so many events: slots two steps before their
  * use, records one. */
-#define STEP 4u
+#define STEP 8u
 #define PREPARE_US 5000
 
 struct table {
@@ -25,6 +25,7 @@ struct table {
 struct thread {
     struct rs_table_thread *thread;
     struct bt_feed *feed;
+    struct rs_table_facts one; /* what is added of one event */
 };
 
 static int cmp(const struct rs_table_head *a, const struct rs_table_head *b, void *self)
@@ -65,6 +66,7 @@ static void *join(void *self, unsigned index)
     (void)index;
     thread->thread = rs_table_join(table->table);
     thread->feed = table->feed;
+    thread->one = (struct rs_table_facts){.word_n = 1, .marks = RS_TABLE_HAS_HEAD, .status = RS_TABLE_NO_STATUS};
     if (!thread->thread) rs_oom();
     rs_table_adopt(thread->thread, rs_table_generation(table->table));
     return thread;
@@ -77,15 +79,18 @@ static void leave(void *self)
     free(thread);
 }
 
-static void ask_one(struct rs_table_thread *thread, struct bt_event *event)
+/* Whether it is found, and then its facts are looked through by the caller. */
+static void ask_again(struct rs_table_thread *thread, struct bt_event *event, bool found)
 {
     event->answer = BT_UNKNOWN;
-    for (int tries = 0; tries < TRIES_MAX && rs_table_find(thread, event->key, &event->ref); tries++) {
+    for (int tries = 0; found && tries < TRIES_MAX; tries++) {
         unsigned flags;
         bool has = rs_table_has(thread, event->ref, event->tag, &flags);
-        if (!rs_table_unchanged(thread, event->ref)) continue;
-        event->answer = has ? BT_KNOWN : BT_NEW;
-        return;
+        if (rs_table_unchanged(thread, event->ref)) {
+            event->answer = has ? BT_KNOWN : BT_NEW;
+            return;
+        }
+        found = rs_table_find(thread, event->key, &event->ref);
     }
 }
 
@@ -111,14 +116,25 @@ static void prefetch_ahead(struct rs_table_thread *thread, const struct bt_event
     prefetch_records(thread, event, i + STEP, n);
 }
 
+/* All records of a step are found first, so that facts outside of them come while
+ * others are looked through. */
+static void ask_step(struct rs_table_thread *thread, struct bt_event *event, unsigned n)
+{
+    bool found[STEP];
+    for (unsigned i = 0; i < n; i++) found[i] = rs_table_find(thread, event[i].key, &event[i].ref);
+    for (unsigned i = 0; i < n; i++) ask_again(thread, &event[i], found[i]);
+}
+
 static void ask(void *self, struct bt_event *event, unsigned n, bool prefetch)
 {
     struct thread *thread = self;
     rs_table_pin(thread->thread);
-    for (unsigned i = 0; i < n; i++) {
-        if (prefetch && i % STEP == 0) prefetch_ahead(thread->thread, event, i, n);
-        ask_one(thread->thread, &event[i]);
+    for (unsigned i = 0; i < n && prefetch; i += STEP) {
+        prefetch_ahead(thread->thread, event, i, n);
+        ask_step(thread->thread, event + i, n - i < STEP ? n - i : STEP);
     }
+    for (unsigned i = 0; i < n && !prefetch; i++)
+        ask_again(thread->thread, &event[i], rs_table_find(thread->thread, event[i].key, &event[i].ref));
     rs_table_unpin(thread->thread);
 }
 
@@ -151,16 +167,14 @@ static void look(struct thread *thread, const struct bt_event *event)
 
 static void add_one(struct thread *thread, const struct bt_event *event)
 {
-    struct rs_table_facts facts = {.key = event->key,
-                                   .id = event->id,
-                                   .word = &event->tag,
-                                   .word_n = 1,
-                                   .marks = RS_TABLE_HAS_HEAD,
-                                   .status = RS_TABLE_NO_STATUS,
-                                   .head = event->head,
-                                   .whole = event->answer == BT_UNKNOWN,
-                                   .base = event->ref};
-    merge(thread, &facts);
+    struct rs_table_facts *facts = &thread->one; /* the rest of it is the same for all */
+    facts->key = event->key;
+    facts->id = event->id;
+    facts->word = &event->tag;
+    facts->head = event->head;
+    facts->whole = event->answer == BT_UNKNOWN;
+    facts->base = event->ref;
+    merge(thread, facts);
 }
 
 /* A record is asked for where it was found. */
