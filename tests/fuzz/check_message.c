@@ -56,8 +56,8 @@ static void check_shape(const struct rs_event *e, bool spellings)
     if (!n) return;
     rs_raw_row_of(e, &row);
     rs_raw_put_shape(1, &stored);
-    NEED(!rs_raw_unpack((struct rs_str){stored.p, (uint32_t)stored.n}, (struct rs_str){shape, n}, &row, e->raw.n,
-                        &back, &diag),
+    NEED(!rs_raw_unpack((struct rs_str){stored.p, (uint32_t)stored.n}, (struct rs_str){shape, n}, &row, e->raw.n, &back,
+                        &diag),
          "%s", diag.text);
     NEED(back.n == e->raw.n && !memcmp(back.p, e->raw.p, back.n), "a shape loses bytes");
     rs_buf_free(&stored);
