@@ -75,6 +75,7 @@ struct rs_json_forms {
     struct piece *first;
     uint64_t learnt;
     uint32_t forms, missed;
+    uint32_t longest; /* text that was learnt */
 };
 
 struct rs_json_forms *rs_json_forms_new(void)
@@ -186,6 +187,7 @@ bool rs_json_form_fits(struct rs_json_forms *forms, struct rs_str text, struct r
 {
     const char *p = text.p, *end = text.p + text.n;
     uint32_t at[NODES + 1], n = 0, odd = 0;
+    if (text.n / 5 * 4 > forms->longest) return false; /* it is likely to have more nodes, which would be seen late */
     for (struct piece **first = &forms->first;;) {
         struct piece **link = first, *piece;
         const char *next = NULL;
@@ -298,7 +300,7 @@ static void forget_all(struct rs_json_forms *forms)
 {
     rs_arena_reset(forms->arena);
     forms->first = NULL;
-    forms->forms = forms->missed = 0;
+    forms->forms = forms->missed = forms->longest = 0;
 }
 
 uint64_t rs_json_form_learn(struct rs_json_forms *forms, const struct rs_json *json)
@@ -314,6 +316,7 @@ uint64_t rs_json_form_learn(struct rs_json_forms *forms, const struct rs_json *j
     }
     if (piece && piece->then == THEN_END) {
         if (!piece->form) piece->form = make_form(forms, json, &cut, before);
+        if (json->text.n > forms->longest) forms->longest = json->text.n;
         return piece->form->number;
     }
     if (++forms->missed == PATIENCE) forget_all(forms);

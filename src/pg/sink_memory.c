@@ -224,9 +224,6 @@ static void merge(struct rs_work *work, struct rs_work_parcel *parcel)
     rs_table_merge(work->sink->table, &facts);
 }
 
-/* Records are asked for so many parcels ahead. */
-#define MERGE_AHEAD 8
-
 /* An event that PostgreSQL refused is not durable, and which one that was is not
  * looked for. */
 void rs_work_merge(struct rs_work *work)
@@ -240,7 +237,6 @@ void rs_work_merge(struct rs_work *work)
     }
     rs_table_pin(sink->table);
     for (uint32_t i = 0; i < work->parcel_n; i++) {
-        if (i + MERGE_AHEAD < work->parcel_n) rs_table_prefetch_ref(sink->table, work->parcel[i + MERGE_AHEAD].base);
         if (work->parcel[i].way != RS_WAY_OPEN) merge(work, &work->parcel[i]);
     }
     rs_table_unpin(sink->table);
