@@ -1,17 +1,20 @@
 #!/usr/bin/env python3
-"""How fast new events are written while the table of events grows.
+"""How fast new events are written while the table of events and the parcel table grow.
 
 One database is filled to a hundredth, a tenth and all of --rows, without raw
 bytes.  At each size `rastro ingest` writes fresh topics of new parcels into it.
-A table, a drawing in build/bench/scale.svg, one line of JSON.  README.md has the
+Then one process takes a tenth as many parcels into its memory (parcels.py).
+Tables, a drawing in build/bench/scale.svg, one line of JSON.  README.md has the
 details.
 """
+import argparse
 import concurrent.futures
 import os
 import re
 
-from common import (BUILD, RASTRO, Bench, BenchError, finish, main, median, new_rastro_database, publish, read_options,
-                    run, say, settle, table)
+import parcels
+from common import (BUILD, RASTRO, Bench, BenchError, finish, main, median, new_rastro_database, publish, run, say,
+                    settle, table)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SHARES = (100, 10, 1)
@@ -20,6 +23,7 @@ MESSAGES = 250000    # a topic
 PARTITIONS = 12
 WORKERS = 2
 DRAWING = os.path.join(BUILD, "scale.svg")
+WIDTH, HEIGHT, EDGE = 640, 360, 70
 
 
 def prepare_fill(owner):
@@ -69,33 +73,38 @@ class Scale:
         return int(took[1]) / float(took[2])
 
 
-def draw(points, path):
-    """Rows of the table, a tenfold a step, against rows written a second."""
-    width, height, edge = 640, 360, 70
+def draw_half(points, left, what):
+    """Sizes, a tenfold a step, against rows written a second."""
     most = max(rate for _, rate in points) * 1.15
 
     def at(i, rate):
-        return (edge + i * (width - 2 * edge) / max(1, len(points) - 1), height - edge - rate / most * (height - 2 * edge))
+        return (left + EDGE + i * (WIDTH - 2 * EDGE) / max(1, len(points) - 1),
+                HEIGHT - EDGE - rate / most * (HEIGHT - 2 * EDGE))
 
     places = [at(i, rate) for i, (_, rate) in enumerate(points)]
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="sans-serif" '
-             'font-size="13">', f'<rect width="{width}" height="{height}" fill="white"/>',
-             f'<path d="M{edge} {edge / 2}V{height - edge}H{width - edge / 2}" stroke="black" fill="none"/>',
-             f'<text x="{edge}" y="{edge / 2 - 10}" text-anchor="middle">new rows/s</text>',
-             f'<text x="{width / 2}" y="{height - 15}" text-anchor="middle">rows in the table of events</text>',
-             '<polyline fill="none" stroke="#1b6ca8" stroke-width="2" points="'
-             + " ".join(f"{x:.0f},{y:.0f}" for x, y in places) + '"/>']
-    for (rows, rate), (x, y) in zip(points, places):
-        parts.append(f'<circle cx="{x:.0f}" cy="{y:.0f}" r="4" fill="#1b6ca8"/>'
-                     f'<text x="{x:.0f}" y="{y - 12:.0f}" text-anchor="middle">{rate:,.0f}</text>'
-                     f'<text x="{x:.0f}" y="{height - edge + 20}" text-anchor="middle">{rows:,}</text>')
+    yield f'<path d="M{left + EDGE} {EDGE / 2}V{HEIGHT - EDGE}H{left + WIDTH - EDGE / 2}" stroke="black" fill="none"/>'
+    yield f'<text x="{left + EDGE}" y="{EDGE / 2 - 10}" text-anchor="middle">new rows/s</text>'
+    yield f'<text x="{left + WIDTH / 2}" y="{HEIGHT - 15}" text-anchor="middle">{what}</text>'
+    line = " ".join(f"{x:.0f},{y:.0f}" for x, y in places)
+    yield f'<polyline fill="none" stroke="#1b6ca8" stroke-width="2" points="{line}"/>'
+    for (size, rate), (x, y) in zip(points, places):
+        yield f'<circle cx="{x:.0f}" cy="{y:.0f}" r="4" fill="#1b6ca8"/>'
+        yield f'<text x="{x:.0f}" y="{y - 12:.0f}" text-anchor="middle">{rate:,.0f}</text>'
+        yield f'<text x="{x:.0f}" y="{HEIGHT - EDGE + 20}" text-anchor="middle">{size:,}</text>'
+
+
+def draw(halves, path):
+    width = WIDTH * len(halves)
+    lines = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{HEIGHT}" font-family="sans-serif" '
+             'font-size="13">', f'<rect width="{width}" height="{HEIGHT}" fill="white"/>']
+    for i, (what, points) in enumerate(halves):
+        lines += draw_half(points, i * WIDTH, what)
     with open(path, "w", encoding="utf-8") as file:
-        file.write("\n".join(parts + ["</svg>\n"]))
+        file.write("\n".join(lines + ["</svg>\n"]))
 
 
-def bench():
-    options = read_options(__doc__, 100000000, 3)
-    figures = {"rows": options.rows, "pairs": options.pairs, "messages": MESSAGES}
+def measure_rows(options):
+    """[(rows in the table, new rows a second)] and differences."""
     points = []
     with Bench() as folder:
         scale = Scale(folder, options.rows)
@@ -108,15 +117,45 @@ def bench():
                 rates.append(scale.ingest())
                 say(f"{options.rows // share:,} rows, {pair + 1} of {options.pairs}: {rates[-1]:,.0f} new rows/s")
             points.append((options.rows // share, median(rates)))
-        if scale.differences:
-            finish("scale", {}, scale.differences)
-    for share, (_, rate) in zip(SHARES, points):
-        figures[f"rows_per_s_{share}"] = round(rate)
-    figures["kept_ratio"] = round(points[-1][1] / points[0][1], 3)
-    draw(points, DRAWING)
-    table(["rows in the table", "new rows/s"], [[f"{rows:,}", f"{rate:,.0f}"] for rows, rate in points])
+    return points, scale.differences
+
+
+def measure_parcels(options):
+    with Bench() as folder:
+        return parcels.measure(folder, options.rows // 10)
+
+
+HALVES = {
+    "rows": ("rows in the table of events", measure_rows),
+    "parcels": ("parcels in memory", measure_parcels),
+}
+
+
+def read_options():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=100000000, metavar="N", help="rows at the end (default 100000000)")
+    parser.add_argument("--pairs", type=int, default=3, metavar="N", help="topics a size of the table (default 3)")
+    parser.add_argument("--only", choices=HALVES, help="one half")
+    return parser.parse_args()
+
+
+def bench():
+    options = read_options()
+    figures = {"rows": options.rows, "pairs": options.pairs, "messages": MESSAGES}
+    drawn, differences = [], 0
+    for half, (what, measure) in HALVES.items():
+        if options.only not in (None, half):
+            continue
+        points, wrong = measure(options)
+        differences += wrong
+        table([what, "new rows/s"], [[f"{size:,}", f"{rate:,.0f}"] for size, rate in points])
+        drawn.append((what, points))
+        for share, (_, rate) in zip(SHARES, points):
+            figures[f"{half}_rate_{share}"] = round(rate)
+        figures[f"{half}_kept_ratio"] = round(points[-1][1] / points[0][1], 3)
+    draw(drawn, DRAWING)
     print(f"drawn in {os.path.relpath(DRAWING)}")
-    finish("scale", figures, 0)
+    finish("scale", figures, differences)
 
 
 if __name__ == "__main__":

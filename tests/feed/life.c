@@ -32,8 +32,8 @@ static const struct step at_home[] = {
     {ACT_DEPARTED, AT_HUB, 30, 2, 12},
 };
 
-/* Twenty scans, for feeds whose messages are to be alike. */
-static const struct step twenty[] = {
+/* For feeds whose messages are to be alike. */
+static const struct step twenty[STEPS] = {
     {ACT_ANNOUNCED, AT_ORIGIN, 100, 0, 6},      {ACT_ACCEPTED, AT_ORIGIN, 100, 5, 30},
     {ACT_DEPARTED, AT_ORIGIN, 100, 2, 12},
     {ACT_ARRIVED, AT_ORIGIN, 100, 4, 24},       {ACT_DEPARTED, AT_ORIGIN, 100, 2, 12},
@@ -152,7 +152,7 @@ void life_make(struct plan *plan, const struct options *options, enum lane lane,
     if (options->kind != KIND_MIXED) {
         /* At most 462 hours, or as long as there is room for: all twenty fit in. */
         int64_t room = plan->until - plan->start - 20 * 7 * MINUTE - 2 * HOUR, pace = room * 1000 / (462 * HOUR);
-        walk(plan, twenty, 20, &stops, plan->start, pace > 1000 ? 1000 : pace < 1 ? 1 : (int)pace, dice);
+        walk(plan, twenty, options->scans, &stops, plan->start, pace > 1000 ? 1000 : pace < 1 ? 1 : (int)pace, dice);
     } else {
         bool far = plan->origin != plan->destination;
         const struct step *steps = far ? abroad : at_home;

@@ -15,6 +15,7 @@ static const char usage[] =
     "  --parcels N          shipments to tell of (default 200)\n"
     "  --messages N         as many shipments as make about N messages\n"
     "  --kind WORD          mixed (default), one-event, or history\n"
+    "  --scans N            a parcel's, of one-event and history, 1 to 20 (default 20)\n"
     "  --sources LIST       of shipments,rastro,17track,aftership,cainiao,correios,linketrack,usps\n"
     "                       (default all; of history 17track,aftership,cainiao)\n"
     "  --days D             shipments start over D days (default 60)\n"
@@ -98,6 +99,7 @@ enum {
     PARCELS,
     MESSAGES,
     OPT_KIND,
+    OPT_SCANS,
     OPT_SOURCES,
     DAYS,
     UNTIL,
@@ -127,7 +129,8 @@ static const struct option table[] = {
     {"truth", required_argument, NULL, TRUTH},         {"out", required_argument, NULL, OUT},
     {"brokers", required_argument, NULL, BROKERS},     {"no-create", no_argument, NULL, NO_CREATE}, {"append", no_argument, NULL, APPEND},
     {"from", required_argument, NULL, FROM},           {"json", no_argument, NULL, JSON},
-    {"help", no_argument, NULL, HELP},                 {NULL, 0, NULL, 0},
+    {"scans", required_argument, NULL, OPT_SCANS},     {"help", no_argument, NULL, HELP},
+    {NULL, 0, NULL, 0},
 };
 /* clang-format on */
 
@@ -138,6 +141,7 @@ static void set(struct options *o, int id, const char *value)
     case PARCELS: o->parcels = (uint32_t)number("parcels", value, 1, 90000000); break;
     case MESSAGES: o->messages = (uint64_t)number("messages", value, 1, INT64_C(2000000000)); break;
     case OPT_KIND: read_kind(o, value); break;
+    case OPT_SCANS: o->scans = (int)number("scans", value, 1, STEPS); break;
     case OPT_SOURCES: read_sources(o, value); break;
     /* A time is refused when it lies more than 400 days behind its message, and
      * some are meant to be. */
@@ -169,6 +173,7 @@ static void set(struct options *o, int id, const char *value)
 void options_read(struct options *o, int argc, char **argv)
 {
     *o = (struct options){.seed = 1, .days = 60, .redeliver = -1, .both = 40, .late = 10, .bad = 5, .create = true};
+    o->scans = STEPS;
     memset(o->source, 1, sizeof o->source);
     read_instant("2026-11-23T08:00:00Z", &o->until);
     read_topics(o, "orders:1,scans:6,posts:6");

@@ -19,6 +19,9 @@ enum source_id {
     SOURCES
 };
 
+/* Scans of a parcel of a feed whose messages are alike, at most. */
+#define STEPS 20
+
 #define TOPICS_MAX 3
 #define PARTITIONS_MAX 200
 #define PROPERTIES_MAX 32
@@ -38,6 +41,7 @@ struct options {
     int topics;
     int redeliver, both, late; /* percent */
     int bad;                   /* permille */
+    int scans;                 /* a parcel; of one-event and history */
     bool source[SOURCES];
     bool sources_given;
     enum kind kind;

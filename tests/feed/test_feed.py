@@ -304,6 +304,8 @@ def kinds(binary, folder, seed):
     f = Feed(binary, os.path.join(folder, "one"), seed, "--kind", "one-event", "--parcels", "50", "--both", "0",
              "--bad", "0", "--redeliver", "0", "--topics", "scans:4")
     same(len(f.messages), 50 * 20, "one-event messages of 50 parcels")
+    few = feed(binary, "--kind", "one-event", "--parcels", "50", "--scans", "3", "--both", "0", "--redeliver", "0", "--bad", "0")
+    same((few["messages"], few["new"]), (150, 150), "messages and events of 50 parcels of three scans")
     size = f.summary["bytes"] / f.summary["messages"]
     check(280 < size < 380, f"{size:.0f} bytes a message")
     f = Feed(binary, os.path.join(folder, "few"), seed, "--sources", "usps,shipments", "--parcels", "200", "--bad", "0")
