@@ -160,7 +160,7 @@ static void read_options(struct bench *b, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct bench b = {.messages = 100000, .pairs = 5};
+    struct bench b = {.messages = 100000, .pairs = 25};
     struct rs_schema schema;
     struct rs_diag diag;
     read_options(&b, argc, argv);
