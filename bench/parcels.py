@@ -12,7 +12,6 @@ from common import RASTRO, BenchError, new_rastro_database, publish, say, server
 
 PARTITIONS = 12
 WORKERS = 2
-SHARES = (100, 10, 1)
 TABLE_BYTES_A_PARCEL = 300  # with room, so that nobody has to leave
 SAMPLE_S = 0.05
 
@@ -49,8 +48,8 @@ def rate(seen, parcels):
     return (part[-1][1] - part[0][1]) / (part[-1][0] - part[0][0])
 
 
-def measure(bench, parcels):
-    """[(parcels in memory, new events a second)], the process's peak memory, differences."""
+def measure(bench, parcels, shares):
+    """[(parcels in memory, new events a second)] at those shares of all, and differences."""
     kafka = bench.start_kafka()
     pg = bench.start_postgres()
     say(f"a topic of {parcels:,} parcels with one scan each")
@@ -66,7 +65,7 @@ def measure(bench, parcels):
     if not took:
         raise BenchError(f"rastro ingest said: {said}")
     points = []
-    for share in SHARES:
+    for share in shares:
         points.append((parcels // share, rate(seen, min(parcels // share, seen[-1][2]))))
         say(f"{points[-1][0]:,} parcels in memory: {points[-1][1]:,.0f} new rows/s")
     return points, abs(int(took[1]) - feed["new"])

@@ -122,7 +122,7 @@ def measure_rows(options):
 
 def measure_parcels(options):
     with Bench() as folder:
-        return parcels.measure(folder, options.rows // 10)
+        return parcels.measure(folder, options.rows // 10, SHARES)
 
 
 HALVES = {

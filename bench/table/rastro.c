@@ -79,8 +79,8 @@ static void leave(void *self)
     free(thread);
 }
 
-/* Whether it is found, and then its facts are looked through by the caller. */
-static void ask_again(struct rs_table_thread *thread, struct bt_event *event, bool found)
+/* `found` is what find said of it; again where the record changed meanwhile. */
+static void ask_one(struct rs_table_thread *thread, struct bt_event *event, bool found)
 {
     event->answer = BT_UNKNOWN;
     for (int tries = 0; found && tries < TRIES_MAX; tries++) {
@@ -122,7 +122,7 @@ static void ask_step(struct rs_table_thread *thread, struct bt_event *event, uns
 {
     bool found[STEP];
     for (unsigned i = 0; i < n; i++) found[i] = rs_table_find(thread, event[i].key, &event[i].ref);
-    for (unsigned i = 0; i < n; i++) ask_again(thread, &event[i], found[i]);
+    for (unsigned i = 0; i < n; i++) ask_one(thread, &event[i], found[i]);
 }
 
 static void ask(void *self, struct bt_event *event, unsigned n, bool prefetch)
@@ -134,7 +134,7 @@ static void ask(void *self, struct bt_event *event, unsigned n, bool prefetch)
         ask_step(thread->thread, event + i, n - i < STEP ? n - i : STEP);
     }
     for (unsigned i = 0; i < n && !prefetch; i++)
-        ask_again(thread->thread, &event[i], rs_table_find(thread->thread, event[i].key, &event[i].ref));
+        ask_one(thread->thread, &event[i], rs_table_find(thread->thread, event[i].key, &event[i].ref));
     rs_table_unpin(thread->thread);
 }
 
