@@ -45,9 +45,19 @@ int rs_kafka_cluster_id(struct rs_kafka *kafka, int timeout_ms, char *ret, size_
 /* How many partitions a topic has; RS_E_CONFIG when it does not exist. */
 int rs_kafka_partitions(struct rs_kafka *kafka, const char *topic, int timeout_ms, int *ret, struct rs_diag *diag);
 
-/* The first offset that is there, and the one behind the last. */
-int rs_kafka_bounds(struct rs_kafka *kafka, const char *topic, int32_t partition, int timeout_ms, int64_t *ret_low,
-                    int64_t *ret_high, struct rs_diag *diag);
+/* A partition that is asked about, and what its broker says. */
+struct rs_kafka_bounds {
+    int32_t number;
+    const char *trouble; /* why there is no answer, or NULL; it stays for ever */
+    int64_t low;         /* the first offset that is there */
+    int64_t high;        /* the one behind the last */
+};
+
+/* Partitions of one topic, all at once: two requests a broker, however many they
+ * are.  RS_E_SERVER with the first trouble of one of them; those without have
+ * their answer nevertheless. */
+int rs_kafka_bounds(struct rs_kafka *kafka, const char *topic, struct rs_kafka_bounds *bounds, int count,
+                    int timeout_ms, struct rs_diag *diag);
 
 /* The first offset whose time is at or after `us`; the end when there is none. */
 int rs_kafka_offset_at(struct rs_kafka *kafka, const char *topic, int32_t partition, int64_t us, int timeout_ms,
@@ -81,6 +91,10 @@ struct rs_kafka_event {
 
 /* Waits for at most timeout_ms. */
 void rs_kafka_poll(struct rs_kafka *kafka, int timeout_ms, struct rs_kafka_event *ret);
+
+/* Any thread: rs_kafka_poll returns at once, this time or, if nobody waits in
+ * it, the next. */
+void rs_kafka_wake_owner(struct rs_kafka *kafka);
 
 /* Starts fetching; each partition's messages go to the queue that was set for
  * it.  Called with none, it only answers. */

@@ -98,25 +98,47 @@ static void wait_a_while(struct rs_pipeline *p, struct rs_slot *slot)
 /* Where the partition would start in a database that never saw it. */
 static int find_start(struct rs_pipeline *p, struct rs_slot *slot, struct rs_diag *diag)
 {
-    int err = rs_kafka_bounds(p->kafka, slot->topic, slot->partition.number, ASK_MS, &slot->low, &slot->high, diag);
-    if (err) return err;
     slot->partition.start = p->options.start == RS_START_END ? slot->high : slot->low;
     if (p->options.start != RS_START_AT) return RS_OK;
     return rs_kafka_offset_at(p->kafka, slot->topic, slot->partition.number, p->options.start_us, ASK_MS,
                               &slot->partition.start, diag);
 }
 
-static void claim(struct rs_pipeline *p, struct rs_slot *slot)
+static void claim(struct rs_pipeline *p, struct rs_slot *slot, const struct rs_kafka_bounds *bounds)
 {
     struct rs_diag diag;
-    if (find_start(p, slot, &diag)) {
-        rs_warn_every(10, "%s", diag.text);
+    slot->low = bounds->low;
+    slot->high = bounds->high;
+    if (bounds->trouble || find_start(p, slot, &diag)) {
+        rs_warn_every(10, "%s/%d: %s", slot->topic, slot->partition.number,
+                      bounds->trouble ? bounds->trouble : diag.text);
         wait_a_while(p, slot);
         return;
     }
     slot->state = RS_SLOT_CLAIMING;
     slot->at_end = false;
     rs_mailbox_put(slot->worker->writer_box, (struct rs_letter){RS_LETTER_CLAIM, 0, slot});
+}
+
+/* Claims all that `ripe` says, each topic's at once: a member that is given
+ * hundreds of partitions would ask for seconds, and answer nobody meanwhile. */
+static void claim_all(struct rs_pipeline *p, bool (*ripe)(const struct rs_pipeline *, const struct rs_slot *))
+{
+    struct rs_diag ignored; /* each partition has its own trouble */
+    struct rs_kafka_bounds *bounds = rs_calloc((size_t)p->slot_count + 1, sizeof *bounds);
+    struct rs_slot **slot = rs_calloc((size_t)p->slot_count + 1, sizeof *slot);
+    for (int t = 0; t < p->options.topic_count; t++) {
+        int n = 0;
+        for (int i = 0; i < p->slot_count; i++) {
+            if (strcmp(p->slot[i]->topic, p->options.topic[t].name) || !ripe(p, p->slot[i])) continue;
+            bounds[n].number = p->slot[i]->partition.number;
+            slot[n++] = p->slot[i];
+        }
+        if (n) rs_kafka_bounds(p->kafka, slot[0]->topic, bounds, n, ASK_MS, &ignored);
+        for (int i = 0; i < n; i++) claim(p, slot[i], &bounds[i]);
+    }
+    free(bounds);
+    free(slot);
 }
 
 static void release(struct rs_slot *slot, bool drop)
@@ -222,7 +244,10 @@ static void on_claimed(struct rs_pipeline *p, struct rs_slot *slot, int err)
     /* The bounds were asked for before the claim, so only an end that lies
      * before our position can be old news. */
     if (!err && part->durable > slot->high) {
-        err = rs_kafka_bounds(p->kafka, slot->topic, part->number, ASK_MS, &slot->low, &slot->high, &diag);
+        struct rs_kafka_bounds bounds = {.number = part->number};
+        err = rs_kafka_bounds(p->kafka, slot->topic, &bounds, 1, ASK_MS, &diag);
+        slot->low = bounds.low;
+        slot->high = bounds.high;
     }
     if (err) {
         rs_warn_every(10, "%s/%d: cannot start yet", slot->topic, part->number);
@@ -299,6 +324,12 @@ static void read_letters(struct rs_pipeline *p)
 
 /* ---- the group --------------------------------------------------------------------------- */
 
+static bool is_fresh(const struct rs_pipeline *p, const struct rs_slot *slot)
+{
+    (void)p;
+    return slot->wanted && slot->state == RS_SLOT_IDLE;
+}
+
 static void on_assigned(struct rs_pipeline *p, const struct rs_kafka_event *event)
 {
     struct rs_diag diag;
@@ -306,10 +337,9 @@ static void on_assigned(struct rs_pipeline *p, const struct rs_kafka_event *even
     p->assigned_once = true;
     /* The names are the event's; the slots keep their own. */
     for (int i = 0; i < event->count; i++) {
-        struct rs_slot *slot = slot_for(p, event->partition[i].topic, event->partition[i].number);
-        slot->wanted = true;
-        if (slot->state == RS_SLOT_IDLE) claim(p, slot);
+        slot_for(p, event->partition[i].topic, event->partition[i].number)->wanted = true;
     }
+    claim_all(p, is_fresh);
     if (rs_kafka_assign(p->kafka, NULL, 0, &diag)) rs_warn("%s", diag.text);
 }
 
@@ -368,12 +398,19 @@ static void poll_group(struct rs_pipeline *p, int timeout_ms)
 
 /* ---- running -------------------------------------------------------------------------------- */
 
+static bool is_due(const struct rs_pipeline *p, const struct rs_slot *slot)
+{
+    bool waits = slot->state == RS_SLOT_WAITING || slot->state == RS_SLOT_HALTED;
+    return waits && slot->wanted && now_us(p) >= slot->retry_us;
+}
+
 static void retry_slots(struct rs_pipeline *p)
 {
     for (int i = 0; i < p->slot_count; i++) {
-        struct rs_slot *slot = p->slot[i];
-        bool waits = slot->state == RS_SLOT_WAITING || slot->state == RS_SLOT_HALTED;
-        if (waits && slot->wanted && now_us(p) >= slot->retry_us) claim(p, slot);
+        if (is_due(p, p->slot[i])) {
+            claim_all(p, is_due);
+            return;
+        }
     }
 }
 

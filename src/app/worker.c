@@ -37,6 +37,7 @@ struct reader {
 static void tell_owner(struct rs_worker *worker, enum rs_letter_kind kind, struct rs_slot *slot, int number)
 {
     rs_mailbox_put(worker->pipeline->box, (struct rs_letter){kind, number, slot});
+    rs_kafka_wake_owner(worker->pipeline->kafka);
 }
 
 static void seal(struct reader *r)

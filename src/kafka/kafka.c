@@ -283,13 +283,36 @@ int rs_kafka_partitions(struct rs_kafka *kafka, const char *topic, int timeout_m
     return RS_OK;
 }
 
-int rs_kafka_bounds(struct rs_kafka *kafka, const char *topic, int32_t partition, int timeout_ms, int64_t *ret_low,
-                    int64_t *ret_high, struct rs_diag *diag)
+/* One end of each: in the protocol a time may be one of two that stand for the
+ * ends. */
+static void ask_ends(struct rs_kafka *kafka, const char *topic, struct rs_kafka_bounds *bounds, int count,
+                     int64_t which, int timeout_ms)
 {
-    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(kafka->rk, topic, partition, ret_low, ret_high,
-                                                                timeout_ms);
-    if (!code) return RS_OK;
-    return rs_fail(diag, RS_E_SERVER, "kafka %s/%d: %s", topic, partition, rd_kafka_err2str(code));
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(count);
+    for (int i = 0; i < count; i++) {
+        rd_kafka_topic_partition_list_add(list, topic, bounds[i].number)->offset = which;
+    }
+    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(kafka->rk, list, timeout_ms);
+    for (int i = 0; i < count; i++) { /* it keeps our order */
+        rd_kafka_resp_err_t own = code ? code : list->elems[i].err;
+        if (own) bounds[i].trouble = rd_kafka_err2str(own);
+        else if (which == RD_KAFKA_OFFSET_BEGINNING) bounds[i].low = list->elems[i].offset;
+        else bounds[i].high = list->elems[i].offset;
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+int rs_kafka_bounds(struct rs_kafka *kafka, const char *topic, struct rs_kafka_bounds *bounds, int count,
+                    int timeout_ms, struct rs_diag *diag)
+{
+    for (int i = 0; i < count; i++) bounds[i].trouble = NULL;
+    ask_ends(kafka, topic, bounds, count, RD_KAFKA_OFFSET_BEGINNING, timeout_ms);
+    ask_ends(kafka, topic, bounds, count, RD_KAFKA_OFFSET_END, timeout_ms);
+    for (int i = 0; i < count; i++) {
+        const struct rs_kafka_bounds *b = &bounds[i];
+        if (b->trouble) return rs_fail(diag, RS_E_SERVER, "kafka %s/%d: %s", topic, b->number, b->trouble);
+    }
+    return RS_OK;
 }
 
 int rs_kafka_offset_at(struct rs_kafka *kafka, const char *topic, int32_t partition, int64_t us, int timeout_ms,
@@ -299,12 +322,15 @@ int rs_kafka_offset_at(struct rs_kafka *kafka, const char *topic, int32_t partit
     rd_kafka_topic_partition_list_add(list, topic, partition)->offset = us / 1000;
     rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(kafka->rk, list, timeout_ms);
     if (!code) code = list->elems[0].err;
-    int64_t offset = list->elems[0].offset, low;
+    int64_t offset = list->elems[0].offset;
     rd_kafka_topic_partition_list_destroy(list);
     if (code) return rs_fail(diag, RS_E_SERVER, "kafka %s/%d: %s", topic, partition, rd_kafka_err2str(code));
-    if (offset < 0) return rs_kafka_bounds(kafka, topic, partition, timeout_ms, &low, ret, diag);
     *ret = offset;
-    return RS_OK;
+    if (offset >= 0) return RS_OK;
+    struct rs_kafka_bounds bounds = {.number = partition};
+    int err = rs_kafka_bounds(kafka, topic, &bounds, 1, timeout_ms, diag);
+    *ret = bounds.high;
+    return err;
 }
 
 /* ---- the owner thread ----------------------------------------------------------------- */
@@ -321,6 +347,11 @@ static void fill_partitions(struct rs_kafka *kafka, const rd_kafka_topic_partiti
     }
     ret->partition = kafka->partition;
     ret->count = list->cnt;
+}
+
+void rs_kafka_wake_owner(struct rs_kafka *kafka)
+{
+    rd_kafka_queue_yield(kafka->events);
 }
 
 void rs_kafka_poll(struct rs_kafka *kafka, int timeout_ms, struct rs_kafka_event *ret)

@@ -36,18 +36,18 @@ static int open_kafka(struct offsets *o, struct rs_diag *diag)
 static void put_kafka_side(struct offsets *o, struct rs_grid *grid, const struct rs_pg_rows *rows, int r)
 {
     char topic[256];
-    int64_t low, high;
     struct rs_str name = rs_pg_get_str(rows, r, 1);
+    struct rs_kafka_bounds bounds = {.number = (int32_t)rs_pg_get_int(rows, r, 2)};
     snprintf(topic, sizeof topic, "%.*s", RS_FMT(name));
     struct rs_diag ignored;
     bool ours = o->kafka && rs_str_is(rs_pg_get_str(rows, r, 0), o->cluster);
-    if (!ours || rs_kafka_bounds(o->kafka, topic, (int32_t)rs_pg_get_int(rows, r, 2), ASK_MS, &low, &high, &ignored)) {
+    if (!ours || rs_kafka_bounds(o->kafka, topic, &bounds, 1, ASK_MS, &ignored)) {
         for (int i = 0; i < 3; i++) rs_grid_none(grid);
         return;
     }
-    rs_grid_number(grid, low);
-    rs_grid_number(grid, high);
-    rs_grid_number(grid, high - rs_pg_get_int(rows, r, 3));
+    rs_grid_number(grid, bounds.low);
+    rs_grid_number(grid, bounds.high);
+    rs_grid_number(grid, bounds.high - rs_pg_get_int(rows, r, 3));
 }
 
 static int show(struct offsets *o, struct rs_diag *diag)
@@ -148,11 +148,13 @@ static int rename_topic(struct offsets *o, const char *topic, int32_t number, st
 
 static int change(struct offsets *o, const char *topic, int32_t number, bool resume, struct rs_diag *diag)
 {
-    int64_t low = 0, high = 0, next = 0;
+    int64_t next = 0;
     bool halted = false;
-    int err = rs_kafka_bounds(o->kafka, topic, number, ASK_MS, &low, &high, diag);
+    struct rs_kafka_bounds bounds = {.number = number};
+    int err = rs_kafka_bounds(o->kafka, topic, &bounds, 1, ASK_MS, diag);
     if (!err) err = lock_position(o, topic, number, &next, &halted, diag);
     if (err) return err;
+    int64_t low = bounds.low, high = bounds.high;
     bool lost = next<low, again = next> high;
     if (resume) {
         if (!halted) return rs_fail(diag, RS_E_ANSWER_NO, "%s/%d: not halted", topic, number);
