@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-from common import BUILD, BenchError, finish, main, say
+from common import BUILD, ROOT, BenchError, finish, main, say
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAMS = os.path.join(BUILD, "bench")
@@ -14,7 +14,7 @@ COMMANDS = {
     "history": [sys.executable, os.path.join(HERE, "history.py")],
     "decode": [os.path.join(PROGRAMS, "bench_decode")],
     "layout": [sys.executable, os.path.join(HERE, "layout.py")],
-    "table": [os.path.join(PROGRAMS, "bench_table")],
+    "table": [os.path.join(ROOT, "build", "bench", "bench", "bench_table")],
     "peers": [sys.executable, os.path.join(HERE, "peers.py")],
 }
 

@@ -19,7 +19,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "ops"))
 import servers  # noqa: E402
 
-BUILD = os.path.join(ROOT, "build", "bench")
+BUILD = os.path.join(ROOT, "build", "tuned")
 RASTRO = os.path.join(BUILD, "rastro")
 FEED = os.path.join(BUILD, "tests", "feed", "rastro-feed")
 COPY = os.path.join(BUILD, "bench", "bench_copy")

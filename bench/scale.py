@@ -4,7 +4,7 @@
 One database is filled to a hundredth, a tenth and all of --rows, without raw
 bytes.  At each size `rastro ingest` writes fresh topics of new parcels into it.
 Then one process takes a tenth as many parcels into its memory (parcels.py).
-Tables, a drawing in build/bench/scale.svg, one line of JSON.  README.md has the
+Tables, a drawing in build/scale.svg, one line of JSON.  README.md has the
 details.
 """
 import argparse
@@ -13,7 +13,7 @@ import os
 import re
 
 import parcels
-from common import (BUILD, RASTRO, Bench, BenchError, finish, main, median, new_rastro_database, publish, run, say,
+from common import (RASTRO, ROOT, Bench, BenchError, finish, main, median, new_rastro_database, publish, run, say,
                     settle, table)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -22,7 +22,7 @@ EVENTS = 20          # a parcel
 MESSAGES = 250000    # a topic
 PARTITIONS = 12
 WORKERS = 2
-DRAWING = os.path.join(BUILD, "scale.svg")
+DRAWING = os.path.join(ROOT, "build", "scale.svg")
 WIDTH, HEIGHT, EDGE = 640, 360, 70
 
 

@@ -104,3 +104,22 @@ build() {
     grep -E 'error|Error|FAILED' "$LOG" | head -n 20 >&2
     die "the build failed; all of it is in $LOG"
 }
+
+# build_tuned FOLDER OPTION...: the same for speed, see ops/tune.  What was counted
+# in FOLDER.count fits only the sources and the compiler that it was counted with.
+build_tuned() {
+    local folder=$1 count=$1.count key
+    shift
+    key=$({ gcc --version; find CMakeLists.txt src include schema ops/train.py -type f | sort |
+        xargs sha256sum; } | sha256sum)
+    if [ "$(cat "$folder/counted" 2>/dev/null)" != "$key" ]; then
+        build "$count" -DCMAKE_BUILD_TYPE=Release -DRASTRO_TESTS=OFF -DRASTRO_FEED=ON -DRASTRO_TUNE=count
+        find "$count" -name '*.gcda' -delete
+        PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 ops/train.py "$count"
+        rm -rf "$folder"
+        mkdir "$folder"
+        (cd "$count" && find . -name '*.gcda' -exec cp --parents -t "../$(basename "$folder")" {} +)
+        echo "$key" >"$folder/counted"
+    fi
+    build "$folder" "$@" -DCMAKE_BUILD_TYPE=Release -DRASTRO_TESTS=OFF -DRASTRO_FEED=ON -DRASTRO_TUNE=use
+}

@@ -2,11 +2,11 @@
 import os
 import shutil
 
-from common import BUILD, RASTRO, run, say, servers
+from common import RASTRO, ROOT, run, say, servers
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 # Kept between runs: what was fetched, and what was compiled.
-KEPT = os.path.join(BUILD, "peers")
+KEPT = os.path.join(ROOT, "build", "peers")
 WORKERS = 2
 SESSION_MS = 6000
 
