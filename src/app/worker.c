@@ -22,7 +22,7 @@
 
 /* Records are taken and then decoded so many at a time, or so many bytes: taking
  * and decoding are each more code than the first cache holds, and in turns for
- * each record they cost an eighth more. */
+ * each record they cost a twelfth more. */
 #define RECORDS_AT_ONCE 64
 #define RECORDS_BYTES (256 << 10)
 

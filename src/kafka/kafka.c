@@ -293,11 +293,14 @@ static void ask_ends(struct rs_kafka *kafka, const char *topic, struct rs_kafka_
         rd_kafka_topic_partition_list_add(list, topic, bounds[i].number)->offset = which;
     }
     rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(kafka->rk, list, timeout_ms);
-    for (int i = 0; i < count; i++) { /* it keeps our order */
-        rd_kafka_resp_err_t own = code ? code : list->elems[i].err;
+    for (int i = 0; i < count; i++) {
+        const rd_kafka_topic_partition_t *answer = &list->elems[i]; /* it keeps our order */
+        rd_kafka_resp_err_t own = code ? code : answer->err;
+        /* Nobody answered for it: what was asked for still stands there. */
+        if (!own && answer->offset < 0) own = RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
         if (own) bounds[i].trouble = rd_kafka_err2str(own);
-        else if (which == RD_KAFKA_OFFSET_BEGINNING) bounds[i].low = list->elems[i].offset;
-        else bounds[i].high = list->elems[i].offset;
+        else if (which == RD_KAFKA_OFFSET_BEGINNING) bounds[i].low = answer->offset;
+        else bounds[i].high = answer->offset;
     }
     rd_kafka_topic_partition_list_destroy(list);
 }
