@@ -6,23 +6,17 @@
  * them.  Whichever way, what a mark stands for is equal to the bytes that it
  * replaces, so filling a shape gives back the bytes, whatever they mean.
  */
-#include <stdio.h>
-
 #include "rastro/raw.h"
 #include "rastro/time.h"
 
-/* Marks of one shape at most; what is not marked stands in it. */
-#define SPANS_MAX 32
-#define SPELLINGS 4
-
+/* Words of the row in the event's bytes. */
 struct span {
-    const char *p;
-    uint32_t n;
-    unsigned char mark;
+    struct rs_str word;
+    unsigned mark;
 };
 
 struct spans {
-    struct span list[SPANS_MAX]; /* in the order of their places */
+    struct span list[RS_RAW_WORDS_END]; /* in the order of their places */
     unsigned n;
 };
 
@@ -47,13 +41,22 @@ struct spellings {
     char utc[RS_TIME_TEXT_MAX], millis[24];
 };
 
+static struct rs_str digits(int64_t number, char room[24])
+{
+    char *end = room + 24, *p = end;
+    uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number;
+    do *--p = (char)('0' + rest % 10);
+    while (rest /= 10);
+    if (number < 0) *--p = '-';
+    return (struct rs_str){p, (uint32_t)(end - p)};
+}
+
 static void spell(const struct rs_raw_row *row, struct spellings *ret)
 {
     struct rs_str time = row->word[RS_RAW_TIME];
     memset(ret->text, 0, sizeof ret->text);
     ret->text[RS_RAW_UTC] = rs_str_of(rs_time_text(row->instant_us, ret->utc));
-    snprintf(ret->millis, sizeof ret->millis, "%lld", (long long)(row->instant_us / 1000));
-    ret->text[RS_RAW_MILLIS] = rs_str_of(ret->millis);
+    ret->text[RS_RAW_MILLIS] = digits(row->instant_us / 1000, ret->millis);
     if (time.n >= 10) ret->text[RS_RAW_DATE] = (struct rs_str){time.p, 10};
     if (time.n >= 19) ret->text[RS_RAW_CLOCK] = (struct rs_str){time.p + 11, 8};
 }
@@ -67,54 +70,85 @@ static bool lies_in(struct rs_str word, struct rs_str raw)
 }
 
 /* Unless a part of it is marked. */
-static void add(struct spans *spans, const char *p, uint32_t n, unsigned mark)
+static void add(struct spans *spans, struct rs_str word, unsigned mark)
 {
     unsigned i = spans->n;
-    if (i == SPANS_MAX) return;
-    while (i > 0 && spans->list[i - 1].p > p) i--;
-    if (i > 0 && spans->list[i - 1].p + spans->list[i - 1].n > p) return;
-    if (i < spans->n && p + n > spans->list[i].p) return;
+    while (i > 0 && spans->list[i - 1].word.p > word.p) i--;
+    if (i > 0 && spans->list[i - 1].word.p + spans->list[i - 1].word.n > word.p) return;
+    if (i < spans->n && word.p + word.n > spans->list[i].word.p) return;
     memmove(&spans->list[i + 1], &spans->list[i], (spans->n - i) * sizeof *spans->list);
-    spans->list[i] = (struct span){p, n, (unsigned char)mark};
+    spans->list[i] = (struct span){word, mark};
     spans->n++;
 }
 
-static void add_all(struct spans *spans, struct rs_str raw, struct rs_str text, unsigned mark)
+struct shape {
+    char *to;
+    uint32_t room;
+    bool whole; /* all found room */
+};
+
+static void put(struct shape *shape, const char *from, const char *end, unsigned mark)
 {
-    const char *end = raw.p + raw.n;
-    for (const char *p = raw.p; text.n && (p = memmem(p, (size_t)(end - p), text.p, text.n)); p += text.n) {
-        add(spans, p, text.n, mark);
-    }
+    uint32_t n = (uint32_t)(end - from);
+    shape->whole &= shape->room >= n + (mark != 0);
+    if (!shape->whole) return;
+    memcpy(shape->to, from, n);
+    if (mark) shape->to[n++] = (char)mark;
+    shape->to += n;
+    shape->room -= n;
 }
 
-uint32_t rs_raw_shape(const struct rs_event *event, bool spellings, char shape[RS_RAW_SHAPE_MAX])
+/* The mark of a spelling that begins here, or 0. */
+static unsigned spelled(const struct spellings *s, const char *p, const char *end)
+{
+    for (unsigned mark = RS_RAW_UTC; mark < RS_RAW_MARKS_END; mark++) {
+        struct rs_str text = s->text[mark];
+        if (text.n && text.n <= end - p && *p == *text.p && !memcmp(p, text.p, text.n)) return mark;
+    }
+    return 0;
+}
+
+/* What lies between two words.  Spellings are looked for where digits begin. */
+static void put_between(struct shape *shape, const struct spellings *spellings, const char *p, const char *end)
+{
+    const char *from = p;
+    bool in_number = false;
+    while (p < end) {
+        bool is_digit = (unsigned char)(*p - '0') < 10;
+        unsigned mark = is_digit && !in_number ? spelled(spellings, p, end) : 0;
+        in_number = is_digit;
+        if (!mark) {
+            p++;
+            continue;
+        }
+        put(shape, from, p, mark);
+        from = p += spellings->text[mark].n;
+    }
+    put(shape, from, end, 0);
+}
+
+uint32_t rs_raw_shape(const struct rs_event *event, char ret[RS_RAW_SHAPE_MAX])
 {
     struct rs_str raw = event->raw;
     struct rs_raw_row row;
+    struct spellings spellings;
     struct spans spans = {.n = 0};
+    struct shape shape = {ret, RS_RAW_SHAPE_MAX, true};
+    const char *rest = raw.p;
     rs_raw_row_of(event, &row);
     for (unsigned mark = 1; mark < RS_RAW_WORDS_END; mark++) {
-        if (lies_in(row.word[mark], raw)) add(&spans, row.word[mark].p, row.word[mark].n, mark);
+        if (lies_in(row.word[mark], raw)) add(&spans, row.word[mark], mark);
     }
     if (!spans.n) return 0;
-    if (spellings) {
-        struct spellings s;
-        spell(&row, &s);
-        for (unsigned mark = RS_RAW_UTC; mark < RS_RAW_MARKS_END; mark++) add_all(&spans, raw, s.text[mark], mark);
-    }
-    uint32_t at = 0;
-    const char *rest = raw.p, *end = raw.p + raw.n;
+    spell(&row, &spellings);
     for (unsigned i = 0; i < spans.n; i++) {
-        uint32_t between = (uint32_t)(spans.list[i].p - rest);
-        if (between + 1 > RS_RAW_SHAPE_MAX - at) return 0;
-        memcpy(shape + at, rest, between);
-        at += between;
-        shape[at++] = (char)spans.list[i].mark;
-        rest = spans.list[i].p + spans.list[i].n;
+        struct rs_str word = spans.list[i].word;
+        put_between(&shape, &spellings, rest, word.p);
+        put(&shape, word.p, word.p, spans.list[i].mark);
+        rest = word.p + word.n;
     }
-    if ((size_t)(end - rest) > RS_RAW_SHAPE_MAX - at) return 0;
-    memcpy(shape + at, rest, (size_t)(end - rest));
-    return at + (uint32_t)(end - rest);
+    put_between(&shape, &spellings, rest, raw.p + raw.n);
+    return shape.whole ? RS_RAW_SHAPE_MAX - shape.room : 0;
 }
 
 /* ---- filling ------------------------------------------------------------------------ */

@@ -1,6 +1,6 @@
 #include "rastro/time.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 
 /* ---- patterns -------------------------------------------------------------- */
 
@@ -490,17 +490,31 @@ struct rs_civil rs_civil_at(int64_t instant_us, int32_t offset_s)
     };
 }
 
+static char *put_digits(char *to, unsigned number, unsigned n)
+{
+    for (unsigned i = n; i > 0; number /= 10) to[--i] = (char)('0' + number % 10);
+    return to + n;
+}
+
+/* Without printf, for the writer does it for each row. */
 const char *rs_time_text(int64_t instant_us, char ret[RS_TIME_TEXT_MAX])
 {
     struct rs_civil t = rs_civil_at(instant_us, 0);
-    int n = snprintf(ret, RS_TIME_TEXT_MAX, "%04d-%02u-%02uT%02u:%02u:%02u", t.year % 10000, t.month % 100u,
-                     t.day % 100u, t.hour % 100u, t.minute % 100u, t.second % 100u);
-    if (t.micros) {
-        n += snprintf(ret + n, RS_TIME_TEXT_MAX - (size_t)n, ".%06u", t.micros);
-        while (ret[n - 1] == '0') n--;
+    const unsigned part[] = {t.month, t.day, t.hour, t.minute, t.second};
+    char *to = ret;
+    if (t.year < 0) *to++ = '-';
+    to = put_digits(to, (unsigned)abs(t.year) % 10000, 4);
+    for (int i = 0; i < 5; i++) {
+        *to++ = "--T::"[i];
+        to = put_digits(to, part[i], 2);
     }
-    ret[n] = 'Z';
-    ret[n + 1] = '\0';
+    if (t.micros) {
+        *to++ = '.';
+        to = put_digits(to, t.micros, 6);
+        while (to[-1] == '0') to--;
+    }
+    *to++ = 'Z';
+    *to = '\0';
     return ret;
 }
 

@@ -207,17 +207,17 @@ static void encode_rows(struct rs_work *work)
     rs_copy_end(&work->rows);
 }
 
-/* Once, or where numbers had to be made twice: a row is numbered as it is
+/* Once, or where many rows lacked numbers twice: a row is numbered as it is
  * written, while it is near. */
 int rs_work_encode(struct rs_work *work, struct rs_diag *diag)
 {
-    bool made;
+    bool again;
     int err;
     rs_work_want_numbers(work);
     do {
         encode_rows(work);
-        err = rs_work_make_numbers(work, &made, diag);
-    } while (!err && made);
+        err = rs_work_make_numbers(work, &again, diag);
+    } while (!err && again);
     return err;
 }
 

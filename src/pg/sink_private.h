@@ -231,9 +231,9 @@ void rs_sink_forget_numbers(struct rs_sink *sink);
 void rs_work_want_numbers(struct rs_work *work);
 /* Gives a row what numbers there are. */
 void rs_work_number(struct rs_work *work, uint32_t event);
-/* Makes those that were listed; once they are made all rows are to be numbered
- * again. */
-int rs_work_make_numbers(struct rs_work *work, bool *ret_made, struct rs_diag *diag);
+/* Makes those that were listed.  `ret_again`: all rows are to be numbered again,
+ * because one cannot do without or many gain by it. */
+int rs_work_make_numbers(struct rs_work *work, bool *ret_again, struct rs_diag *diag);
 
 /* ---- sink.c: one transaction */
 void rs_work_init(struct rs_work *work, struct rs_sink *sink);

@@ -4,8 +4,9 @@
  *
  * A row's origin always has a number.  The others get one once they have been
  * seen twice in new events, so that texts which never come again (a date in them,
- * a name) do not fill a table that only grows; until then, and where a member
- * knows as many as it may, they stand in the row itself.
+ * a name) do not fill a table that only grows; until then, where a member knows
+ * as many as it may, and in the few rows of the batch in which they get it, they
+ * stand in the row itself.
  *
  * Numbers are made outside of the batch's transaction and commit on their own:
  * they are durable before a row names them, and one that is then not used does
@@ -20,6 +21,10 @@
 #define TEXTS_MAX 65536
 /* Places for the sums of texts that were seen once; a newer one drives out the older. */
 #define SEEN_ROOM 16384
+/* Of a batch's rows, those that may keep in themselves what has just got a
+ * number: one in so many.  Nearly every batch of a feed brings a new text, and
+ * to write all its rows again for that took an eighth of the writer's time. */
+#define FEW 8
 #define NO_NUMBER 0
 
 /* Those of a kind that a batch needs a number for; in its arena. */
@@ -146,17 +151,12 @@ static int32_t number_of_origin(struct rs_work *work, uint32_t event)
     return numbers->last_origin;
 }
 
-/* Other spellings of the time are looked for only where the words alone make no
- * shape that is known. */
 static int32_t number_of_shape(struct rs_work *work, const struct rs_event *e, uint32_t event)
 {
     struct rs_numbers *numbers = work->sink->numbers;
     char shape[RS_RAW_SHAPE_MAX];
-    uint32_t n = rs_raw_shape(e, false, shape);
+    uint32_t n = rs_raw_shape(e, shape);
     if (!n) return NO_NUMBER;
-    int32_t number = find(&numbers->shapes, rs_quick_key(shape, n));
-    if (number != NO_NUMBER) return number;
-    n = rs_raw_shape(e, true, shape);
     return number_of_text(work, &numbers->shapes, &numbers->wanted_shapes, numbers->seen_shapes, rs_quick_key(shape, n),
                           event);
 }
@@ -283,11 +283,11 @@ static void put_shapes(struct rs_work *work, const struct wanted *wanted)
     struct rs_pg_params *p = &work->params;
     char shape[RS_RAW_SHAPE_MAX];
     EACH(work, wanted->n, RS_PG_UUID, {
-        uint32_t n = rs_raw_shape(wanted_event(work, wanted, i), true, shape);
+        uint32_t n = rs_raw_shape(wanted_event(work, wanted, i), shape);
         put_key(p, rs_key_of(shape, n));
     });
     EACH(work, wanted->n, RS_PG_BYTEA, {
-        uint32_t n = rs_raw_shape(wanted_event(work, wanted, i), true, shape);
+        uint32_t n = rs_raw_shape(wanted_event(work, wanted, i), shape);
         rs_pg_array_bytes(p, shape, n);
     });
 }
@@ -332,12 +332,12 @@ static int make_all(struct rs_work *work, struct rs_diag *diag)
     return err;
 }
 
-int rs_work_make_numbers(struct rs_work *work, bool *ret_made, struct rs_diag *diag)
+int rs_work_make_numbers(struct rs_work *work, bool *ret_again, struct rs_diag *diag)
 {
     struct rs_numbers *numbers = work->sink->numbers;
-    *ret_made = numbers->listing && (numbers->wanted_origins.n || numbers->wanted_words.n || numbers->wanted_places.n ||
-                                     numbers->wanted_shapes.n);
-    if (!*ret_made) return numbers->incomplete ? rs_fail(diag, RS_E_BUG, "an origin has no number") : RS_OK;
+    uint32_t texts = numbers->wanted_words.n + numbers->wanted_places.n + numbers->wanted_shapes.n;
+    *ret_again = numbers->listing && (numbers->incomplete || texts > work->event_n / FEW);
+    if (!numbers->listing) return numbers->incomplete ? rs_fail(diag, RS_E_BUG, "an origin has no number") : RS_OK;
     numbers->listing = numbers->incomplete = false;
     return make_all(work, diag);
 }
