@@ -166,6 +166,7 @@ static struct rs_key memo_context(const struct rs_decoder *d)
 /* Keys of the next few events, made together so that the memo's memory, which
  * is far away, is fetched for all of them at once. */
 #define AHEAD 16
+#define PLACES_AHEAD 4
 struct ahead {
     struct rs_memo_key key[AHEAD];
     bool keyed[AHEAD];
@@ -176,12 +177,14 @@ static void look_ahead(struct rs_decoder *d, uint32_t from, struct ahead *ahead)
     if (!d->context_is_set) d->context = memo_context(d);
     d->context_is_set = true;
     uint32_t n = d->nodes_n - from < AHEAD ? d->nodes_n - from : AHEAD;
-    for (uint32_t i = 0; i < n; i++) {
-        ahead->keyed[i] = rs_memo_key(&d->json, d->nodes[from + i], d->context, &ahead->key[i]);
-        if (ahead->keyed[i]) rs_memo_expect(d->memo, &ahead->key[i]);
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        if (ahead->keyed[i]) rs_memo_expect_entry(d->memo, &ahead->key[i]);
+    for (uint32_t i = 0; i < n + PLACES_AHEAD; i++) {
+        if (i < n) {
+            ahead->keyed[i] = rs_memo_key(&d->json, d->nodes[from + i], d->context, &ahead->key[i]);
+            if (ahead->keyed[i]) rs_memo_expect(d->memo, &ahead->key[i]);
+        }
+        if (i >= PLACES_AHEAD && ahead->keyed[i - PLACES_AHEAD]) {
+            rs_memo_expect_entry(d->memo, &ahead->key[i - PLACES_AHEAD]);
+        }
     }
 }
 
