@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static const struct {
@@ -105,6 +106,17 @@ void *rs_calloc(size_t count, size_t n)
 {
     void *p = calloc(count ? count : 1, n ? n : 1);
     if (!p) rs_oom();
+    return p;
+}
+
+void *rs_malloc_large(size_t n)
+{
+    const size_t page = (size_t)2 << 20;
+    if (n < page) return rs_malloc(n);
+    n = (n + page - 1) & ~(page - 1);
+    void *p = aligned_alloc(page, n);
+    if (!p) rs_oom();
+    (void)madvise(p, n, MADV_HUGEPAGE); /* without them it is slower, and no worse */
     return p;
 }
 

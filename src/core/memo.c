@@ -82,6 +82,13 @@ struct rs_memo {
     uint32_t turns;
 };
 
+static void make_room(const struct rs_memo *memo, struct generation *ret)
+{
+    size_t index = ((size_t)memo->mask + 1) * sizeof *ret->place;
+    ret->place = memset(rs_malloc_large(index), 0, index);
+    ret->bytes = rs_malloc_large(memo->room);
+}
+
 struct rs_memo *rs_memo_new(size_t bytes)
 {
     size_t half = bytes / 2;
@@ -94,10 +101,8 @@ struct rs_memo *rs_memo_new(size_t bytes)
     while ((size_t)places * 2 * 64 <= half && places < UINT32_C(1) << 30) places *= 2;
     memo->mask = places - 1;
     memo->room = (half - places * sizeof(struct place)) & ~(size_t)7;
-    memo->young.place = rs_calloc(places, sizeof *memo->young.place);
-    memo->old.place = rs_calloc(places, sizeof *memo->old.place);
-    memo->young.bytes = rs_malloc(memo->room);
-    memo->old.bytes = rs_malloc(memo->room);
+    make_room(memo, &memo->young);
+    make_room(memo, &memo->old);
     return memo;
 }
 
