@@ -221,7 +221,7 @@ class Metrics(support.Test):
 class Words(support.Test):
     """What many events say alike stands once, and what one says stands in its row."""
 
-    topics = ("first:1", "second:1", "third:1", "fourth:1", "fifth:1")
+    topics = ("first:1", "second:1", "third:1", "fourth:1", "fifth:1", "sixth:1")
 
     def publish(self, topic, numbers):
         """Half of them in words of their own."""
@@ -254,6 +254,16 @@ class Words(support.Test):
         self.check_words("second", range(100))
         self.assertEqual(self.value("SELECT count(*) FROM rastro.words"), "3")
         self.assertEqual(self.value("SELECT count(*) FROM rastro.places"), "1")
+
+    def test_few_rows_of_a_batch_keep_the_text_that_got_its_number_with_them(self):
+        rare = (160, 180, 300)
+        support.publish(self.broker, "sixth", [scan(f"sixth{n:03}", "2026-10-01T10:00:00Z", code="S",
+                                                    text="rare" if n in rare else "to you") for n in range(400)])
+        self.ingest("sixth", options=("--batch-rows", "100"))
+        self.assertEqual(self.sql("SELECT p.number, e.words IS NULL, e.own_words IS NULL FROM rastro.event_rows e "
+                                  "JOIN rastro.parcels p USING (parcel_id) JOIN rastro.events v USING (parcel_id, fp) "
+                                  "WHERE p.number LIKE 'SIXTH%' AND v.text = 'rare' ORDER BY 1"),
+                         [["SIXTH160", "t", "f"], ["SIXTH180", "t", "f"], ["SIXTH300", "f", "t"]])
 
     def test_the_bytes_of_each_event_come_back_whole(self):
         """Words in the row, escaped, shared, cut, too long, and values that no column has."""
