@@ -1,5 +1,6 @@
 #include "rastro/error.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,6 +119,12 @@ void *rs_malloc_large(size_t n)
     if (!p) rs_oom();
     (void)madvise(p, n, MADV_HUGEPAGE); /* without them it is slower, and no worse */
     return p;
+}
+
+void rs_keep_pages(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 32 << 20); /* the most that there can be */
+    mallopt(M_TRIM_THRESHOLD, 1 << 30);
 }
 
 void *rs_realloc(void *p, size_t n)

@@ -1,4 +1,3 @@
-#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -85,21 +84,12 @@ static void print_took(const struct rs_pipeline *pipeline)
     printf("took %.3f s from first poll to last commit, %.0f new events a second\n", seconds, fresh / seconds);
 }
 
-/* What is fetched and decompressed comes and goes by the megabyte, within bounds
- * that the options set.  To give its pages back each time and have them cleared
- * again took a sixth of our time in the kernel. */
-static void keep_pages(void)
-{
-    mallopt(M_MMAP_THRESHOLD, 32 << 20);
-    mallopt(M_TRIM_THRESHOLD, 1 << 30);
-}
-
 static int run(const struct rs_pipeline_options *options, const char *metrics, struct rs_diag *diag)
 {
     struct rs_pipeline *pipeline;
     struct rs_httpd *httpd = NULL;
     catch_signals();
-    keep_pages();
+    rs_keep_pages();
     int err = rs_pipeline_open(options, &pipeline, diag);
     if (err) return err;
     if (*metrics) err = rs_httpd_open(metrics, print_metrics, pipeline, &httpd, diag);

@@ -55,6 +55,7 @@ LIBRARIES = {
     "xxhash.h": ["src/base/hash.c"],
     "liburing.h": ["src/file/"],
     "sodium.h": ["src/sync/table.c"],
+    "malloc.h": ["src/base/error.c"],
     "sanitizer/": ["src/base/arena.c", "src/sync/table_memory.c"],
 }
 
