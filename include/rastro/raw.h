@@ -64,8 +64,9 @@ void rs_raw_row_of(const struct rs_event *event, struct rs_raw_row *ret);
 #define RS_RAW_SHAPE_MAX 1024 /* bytes; of an event with more, no shape is made */
 
 /* The shape of an event's bytes, in `ret`; its length, or 0 when it has none: no
- * word of it stands in its bytes as it is, or it would be too long. */
-uint32_t rs_raw_shape(const struct rs_event *event, char ret[RS_RAW_SHAPE_MAX]);
+ * word of it stands in its bytes as it is, or it would be too long.  With
+ * `spellings` other spellings of its time are looked for as well. */
+uint32_t rs_raw_shape(const struct rs_event *event, bool spellings, char ret[RS_RAW_SHAPE_MAX]);
 /* Appends the bytes; at most `max` of them. */
 int rs_raw_fill(struct rs_str shape, const struct rs_raw_row *row, size_t max, struct rs_buf *out,
                 struct rs_diag *diag);

@@ -108,12 +108,13 @@ static unsigned spelled(const struct spellings *s, const char *p, const char *en
     return 0;
 }
 
-/* What lies between two words.  Spellings are looked for where digits begin. */
+/* What lies between two words.  Spellings, if any are given, are looked for where
+ * digits begin. */
 static void put_between(struct shape *shape, const struct spellings *spellings, const char *p, const char *end)
 {
     const char *from = p;
     bool in_number = false;
-    while (p < end) {
+    while (spellings && p < end) {
         bool is_digit = (unsigned char)(*p - '0') < 10;
         unsigned mark = is_digit && !in_number ? spelled(spellings, p, end) : 0;
         in_number = is_digit;
@@ -127,11 +128,11 @@ static void put_between(struct shape *shape, const struct spellings *spellings, 
     put(shape, from, end, 0);
 }
 
-uint32_t rs_raw_shape(const struct rs_event *event, char ret[RS_RAW_SHAPE_MAX])
+uint32_t rs_raw_shape(const struct rs_event *event, bool spellings, char ret[RS_RAW_SHAPE_MAX])
 {
     struct rs_str raw = event->raw;
     struct rs_raw_row row;
-    struct spellings spellings;
+    struct spellings room, *wanted = spellings ? &room : NULL;
     struct spans spans = {.n = 0};
     struct shape shape = {ret, RS_RAW_SHAPE_MAX, true};
     const char *rest = raw.p;
@@ -140,14 +141,14 @@ uint32_t rs_raw_shape(const struct rs_event *event, char ret[RS_RAW_SHAPE_MAX])
         if (lies_in(row.word[mark], raw)) add(&spans, row.word[mark], mark);
     }
     if (!spans.n) return 0;
-    spell(&row, &spellings);
+    if (wanted) spell(&row, wanted);
     for (unsigned i = 0; i < spans.n; i++) {
         struct rs_str word = spans.list[i].word;
-        put_between(&shape, &spellings, rest, word.p);
+        put_between(&shape, wanted, rest, word.p);
         put(&shape, word.p, word.p, spans.list[i].mark);
         rest = word.p + word.n;
     }
-    put_between(&shape, &spellings, rest, raw.p + raw.n);
+    put_between(&shape, wanted, rest, raw.p + raw.n);
     return shape.whole ? RS_RAW_SHAPE_MAX - shape.room : 0;
 }
 

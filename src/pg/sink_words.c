@@ -151,12 +151,17 @@ static int32_t number_of_origin(struct rs_work *work, uint32_t event)
     return numbers->last_origin;
 }
 
+/* Other spellings of the time are looked for only where the words alone make no
+ * shape that is known: most sources tell it once. */
 static int32_t number_of_shape(struct rs_work *work, const struct rs_event *e, uint32_t event)
 {
     struct rs_numbers *numbers = work->sink->numbers;
     char shape[RS_RAW_SHAPE_MAX];
-    uint32_t n = rs_raw_shape(e, shape);
+    uint32_t n = rs_raw_shape(e, false, shape);
     if (!n) return NO_NUMBER;
+    int32_t number = find(&numbers->shapes, rs_quick_key(shape, n));
+    if (number != NO_NUMBER) return number;
+    n = rs_raw_shape(e, true, shape);
     return number_of_text(work, &numbers->shapes, &numbers->wanted_shapes, numbers->seen_shapes, rs_quick_key(shape, n),
                           event);
 }
@@ -283,11 +288,11 @@ static void put_shapes(struct rs_work *work, const struct wanted *wanted)
     struct rs_pg_params *p = &work->params;
     char shape[RS_RAW_SHAPE_MAX];
     EACH(work, wanted->n, RS_PG_UUID, {
-        uint32_t n = rs_raw_shape(wanted_event(work, wanted, i), shape);
+        uint32_t n = rs_raw_shape(wanted_event(work, wanted, i), true, shape);
         put_key(p, rs_key_of(shape, n));
     });
     EACH(work, wanted->n, RS_PG_BYTEA, {
-        uint32_t n = rs_raw_shape(wanted_event(work, wanted, i), shape);
+        uint32_t n = rs_raw_shape(wanted_event(work, wanted, i), true, shape);
         rs_pg_array_bytes(p, shape, n);
     });
 }
