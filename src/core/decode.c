@@ -166,7 +166,7 @@ static struct rs_key memo_context(const struct rs_decoder *d)
 /* Keys of the next few events, made together so that the memo's memory, which
  * is far away, is fetched for all of them at once. */
 #define AHEAD 16
-#define PLACES_AHEAD 4
+#define PLACES_AHEAD 4 /* keys between asking for a place and reading it */
 struct ahead {
     struct rs_memo_key key[AHEAD];
     bool keyed[AHEAD];
