@@ -247,9 +247,11 @@ class Kafka(Server):
         open(done, "w").close()
         return KAFKA_CACHE
 
-    def java(self, *arguments, heap="512m", **kwargs):
-        return ["java", f"-Xmx{heap}", f"-Xms{heap}", "-XX:+UseG1GC", "-Dlog4j2.level=WARN", "-cp",
-                os.path.join(KAFKA_CACHE, "*")] + list(arguments)
+    def java(self, *arguments, heap="512m"):
+        """With the quick compiler alone: the other one works for minutes after a start, on the processors that tests
+        and benchmarks need, for code that mostly hands files to sockets."""
+        return ["java", f"-Xmx{heap}", f"-Xms{heap}", "-XX:+UseG1GC", "-XX:TieredStopAtLevel=1", "-Dlog4j2.level=WARN",
+                "-cp", os.path.join(KAFKA_CACHE, "*")] + list(arguments)
 
     def create(self):
         self.fetch()
