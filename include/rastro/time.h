@@ -57,6 +57,19 @@ struct rs_civil rs_civil_at(int64_t instant_us, int32_t offset_s);
 #define RS_TIME_TEXT_MAX 40
 const char *rs_time_text(int64_t instant_us, char ret[RS_TIME_TEXT_MAX]);
 
+/* How a source writes its times, where an instant and an offset tell all of it. */
+enum rs_time_form {
+    RS_TIME_FORM_OTHER,
+    RS_TIME_FORM_OFFSET, /* 2025-05-21T05:33:04+08:00 */
+    RS_TIME_FORM_UTC,    /* 2025-05-21T05:33:04Z, whatever the offset */
+    RS_TIME_FORM_LOCAL,  /* 2025-05-21T05:33:04 */
+    RS_TIME_FORM_SPACE,  /* 2025-05-21 05:33:04 */
+};
+
+/* The form in which the instant and the offset give back the text, byte for
+ * byte.  Whoever keeps the form need not keep the text. */
+enum rs_time_form rs_time_form_of(struct rs_str text, int64_t instant_us, int32_t offset_min);
+
 /* ISO 8601 back to an instant; for times that we wrote or that a user gives.
  * A time without a zone is UTC; a date alone is its first instant, or, with
  * _end, its last. */

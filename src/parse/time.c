@@ -496,18 +496,26 @@ static char *put_digits(char *to, unsigned number, unsigned n)
     return to + n;
 }
 
-/* Without printf, for the writer does it for each row. */
+/* Year to second, of a year that is not negative.  Without printf, for the writer
+ * does it for each row. */
+static char *put_civil(char *to, const struct rs_civil *t, char between)
+{
+    const unsigned part[] = {t->month, t->day, t->hour, t->minute, t->second};
+    const char before[] = {'-', '-', between, ':', ':'};
+    to = put_digits(to, (unsigned)abs(t->year) % 10000, 4);
+    for (int i = 0; i < 5; i++) {
+        *to++ = before[i];
+        to = put_digits(to, part[i], 2);
+    }
+    return to;
+}
+
 const char *rs_time_text(int64_t instant_us, char ret[RS_TIME_TEXT_MAX])
 {
     struct rs_civil t = rs_civil_at(instant_us, 0);
-    const unsigned part[] = {t.month, t.day, t.hour, t.minute, t.second};
     char *to = ret;
     if (t.year < 0) *to++ = '-';
-    to = put_digits(to, (unsigned)abs(t.year) % 10000, 4);
-    for (int i = 0; i < 5; i++) {
-        *to++ = "--T::"[i];
-        to = put_digits(to, part[i], 2);
-    }
+    to = put_civil(to, &t, 'T');
     if (t.micros) {
         *to++ = '.';
         to = put_digits(to, t.micros, 6);
@@ -516,6 +524,35 @@ const char *rs_time_text(int64_t instant_us, char ret[RS_TIME_TEXT_MAX])
     *to++ = 'Z';
     *to = '\0';
     return ret;
+}
+
+/* The form that the text has if it has one: its length and two of its bytes tell. */
+static enum rs_time_form form_by_length(struct rs_str text)
+{
+    bool space = text.n > 10 && text.p[10] == ' ';
+    switch (text.n) {
+    case 19: return space ? RS_TIME_FORM_SPACE : RS_TIME_FORM_LOCAL;
+    case 20: return RS_TIME_FORM_UTC;
+    case 25: return RS_TIME_FORM_OFFSET;
+    default: return RS_TIME_FORM_OTHER;
+    }
+}
+
+enum rs_time_form rs_time_form_of(struct rs_str text, int64_t instant_us, int32_t offset_min)
+{
+    enum rs_time_form form = form_by_length(text);
+    if (form == RS_TIME_FORM_OTHER) return form;
+    struct rs_civil t = rs_civil_at(instant_us, form == RS_TIME_FORM_UTC ? 0 : offset_min * 60);
+    if (t.micros || t.year < 1 || t.year > 9999) return RS_TIME_FORM_OTHER;
+    char spelt[RS_TIME_TEXT_MAX], *to = put_civil(spelt, &t, form == RS_TIME_FORM_SPACE ? ' ' : 'T');
+    if (form == RS_TIME_FORM_UTC) *to++ = 'Z';
+    if (form == RS_TIME_FORM_OFFSET) {
+        *to++ = offset_min < 0 ? '-' : '+';
+        to = put_digits(to, (unsigned)abs(offset_min) / 60, 2);
+        *to++ = ':';
+        to = put_digits(to, (unsigned)abs(offset_min) % 60, 2);
+    }
+    return memcmp(spelt, text.p, text.n) ? RS_TIME_FORM_OTHER : form;
 }
 
 static bool parse_iso(struct rs_str text, bool end, int64_t *ret_instant_us)

@@ -16,6 +16,7 @@
 #include <stdio.h>
 
 #include "copy.h"
+#include "rastro/time.h"
 #include "sink_private.h"
 
 /* One list, so that the table, the COPY and the INSERT cannot differ. */
@@ -88,9 +89,9 @@ static char *put_number(char *to, int32_t number)
 }
 
 /* As the view rastro.events takes it apart. */
-static int32_t traits_of(const struct rs_event *e)
+static int32_t traits_of(const struct rs_event *e, enum rs_time_form form)
 {
-    return (int32_t)(e->kind | e->precision << 2 | e->basis << 4 | (unsigned)e->marks << 8);
+    return (int32_t)(e->kind | e->precision << 2 | e->basis << 4 | (unsigned)e->marks << 8 | (unsigned)form << 24);
 }
 
 /* The temporary table has the row's number in front. */
@@ -99,6 +100,7 @@ static void put_row(struct rs_work *work, int32_t at, const struct rs_work_event
     struct rs_buf *out = &work->rows;
     const struct rs_event *e = row->known->event;
     const struct rs_batch_message *bm = rs_work_message(work, row->known->message);
+    enum rs_time_form form = rs_time_form_of(e->time, e->instant_us, e->offset_min);
     pack_raw(work, bm, row);
     char *to = rs_copy_row(out, EVENT_COLUMN_COUNT + !work->planned,
                            sizeof e->fp + sizeof e->said + (OWN_WORDS + 6) * sizeof(uint32_t) + words_length(e) +
@@ -113,11 +115,11 @@ static void put_row(struct rs_work *work, int32_t at, const struct rs_work_event
     to = rs_copy_int4(to, row->origin);
     to = put_number(to, row->words);
     to = put_number(to, row->place);
-    to = rs_copy_int4(to, traits_of(e));
+    to = rs_copy_int4(to, traits_of(e, form));
     to = rs_copy_int2(to, (int16_t)e->status->id);
     to = rs_copy_int2(to, e->offset_min);
     to = e->sequence ? rs_copy_int8(to, e->sequence) : rs_copy_null(to);
-    to = rs_copy_text(to, e->time);
+    to = form ? rs_copy_null(to) : rs_copy_text(to, e->time);
     to = put_own_words(to, row);
     to = rs_copy_text(to, (struct rs_str){work->raw.p, (uint32_t)work->raw.n});
     if (row->first && work->sink->options.raw != RS_RAW_NONE) {

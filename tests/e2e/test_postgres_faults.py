@@ -132,7 +132,8 @@ class Servers(world.Case):
         self.judge(truth)
 
     def test_rows_that_postgresql_alone_refuses_go_to_quarantine_one_by_one(self):
-        self.sql("ALTER TABLE rastro.event_rows ADD CONSTRAINT planted CHECK (time_words NOT LIKE '2025-11-02%')")
+        self.sql("ALTER TABLE rastro.event_rows ADD CONSTRAINT planted CHECK (offset_minutes <> 480 "
+                 "OR instant NOT BETWEEN '2025-11-02 00:00+08' AND '2025-11-02 23:59+08')")
         truth = self.feed(messages=2000)
         topic = truth.topics[0]
         message = ('{"rastro":"event/1","number":"RB123456785CN",'

@@ -290,7 +290,7 @@ class Refused(support.Test):
     topics = TOPICS
 
     def refuse(self):
-        self.sql(f"ALTER TABLE rastro.event_rows ADD CONSTRAINT no_x CHECK (time_words <> '{REFUSED_TIME}')")
+        self.sql(f"ALTER TABLE rastro.event_rows ADD CONSTRAINT no_x CHECK (instant <> '{REFUSED_TIME}')")
 
     def test_a_few_rows_that_postgresql_refuses_are_set_aside(self):
         support.publish(self.broker, "few", [scan(f"AA{i}", REFUSED_TIME if i % 250 == 7 else GOOD_TIME)

@@ -221,7 +221,7 @@ class Metrics(support.Test):
 class Words(support.Test):
     """What many events say alike stands once, and what one says stands in its row."""
 
-    topics = ("first:1", "second:1", "third:1", "fourth:1", "fifth:1", "sixth:1")
+    topics = ("first:1", "second:1", "third:1", "fourth:1", "fifth:1", "sixth:1", "seventh:1")
 
     def publish(self, topic, numbers):
         """Half of them in words of their own."""
@@ -264,6 +264,18 @@ class Words(support.Test):
                                   "JOIN rastro.parcels p USING (parcel_id) JOIN rastro.events v USING (parcel_id, fp) "
                                   "WHERE p.number LIKE 'SIXTH%' AND v.text = 'rare' ORDER BY 1"),
                          [["SIXTH160", "t", "f"], ["SIXTH180", "t", "f"], ["SIXTH300", "f", "t"]])
+
+    def test_times_are_told_as_they_were_said_and_kept_only_where_their_form_does_not_tell_them(self):
+        told = ["2026-10-01T10:00:00+08:00", "2024-02-29T23:59:59-03:30", "2026-01-01T00:00:00+00:00",
+                "2025-12-31T23:59:59Z", "2026-10-01T10:00:00", "2026-10-01 10:00:00"]
+        kept = ["2026-10-01T10:00:00-00:00", "2026-10-01T10:00:00.5Z", "2026-10-01 10:00:00+08:00",
+                "2026-10-01T24:00:00Z", "2026-10-01", "2026-10-01T10:00", "2026-10-01T10:00:00+0800"]
+        support.publish(self.broker, "seventh", [scan(f"seventh{n:02}", time) for n, time in enumerate(told + kept)])
+        self.ingest("seventh")
+        self.assertEqual(self.sql("SELECT v.time_words, e.time_words IS NOT NULL, v.marks & ~2 FROM rastro.events v "
+                                  "JOIN rastro.event_rows e USING (parcel_id, fp) JOIN rastro.parcels p "
+                                  "USING (parcel_id) WHERE p.number LIKE 'SEVENTH%' ORDER BY p.number"),
+                         [[time, "f", "0"] for time in told] + [[time, "t", "0"] for time in kept])
 
     def test_the_bytes_of_each_event_come_back_whole(self):
         """Words in the row, escaped, shared, cut, too long, and values that no column has."""

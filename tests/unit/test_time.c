@@ -327,6 +327,55 @@ Test(time, reads_back_what_it_wrote)
     }
 }
 
+/* ---- the forms of sources --------------------------------------------------------------------- */
+
+static enum rs_time_form form_of(const char *text, const char *instant, int32_t offset_min)
+{
+    int64_t us;
+    cr_assert(rs_time_parse(rs_str_of(instant), &us), "%s", instant);
+    return rs_time_form_of(rs_str_of(text), us, offset_min);
+}
+
+Test(time, knows_the_form_that_gives_a_text_back)
+{
+    cr_expect(form_of("2026-11-23T16:00:00+08:00", "2026-11-23T08:00:00Z", 480) == RS_TIME_FORM_OFFSET);
+    cr_expect(form_of("2026-11-23T04:30:00-03:30", "2026-11-23T08:00:00Z", -210) == RS_TIME_FORM_OFFSET);
+    cr_expect(form_of("2026-11-23T08:00:00+00:00", "2026-11-23T08:00:00Z", 0) == RS_TIME_FORM_OFFSET);
+    cr_expect(form_of("2026-11-23T08:00:00Z", "2026-11-23T08:00:00Z", 0) == RS_TIME_FORM_UTC);
+    cr_expect(form_of("2026-11-23T08:00:00Z", "2026-11-23T08:00:00Z", 480) == RS_TIME_FORM_UTC);
+    cr_expect(form_of("2026-11-23T16:00:00", "2026-11-23T08:00:00Z", 480) == RS_TIME_FORM_LOCAL);
+    cr_expect(form_of("2026-11-23 16:00:00", "2026-11-23T08:00:00Z", 480) == RS_TIME_FORM_SPACE);
+}
+
+Test(time, knows_no_form_where_the_text_would_come_back_otherwise)
+{
+    static const struct {
+        const char *text, *instant;
+        int32_t offset_min;
+    } cases[] = {
+        {"2026-11-23T08:00:00-00:00", "2026-11-23T08:00:00Z", 0},     /* written +00:00 */
+        {"2026-11-23T16:00:00+08:00", "2026-11-23T08:00:00Z", 420},   /* another offset */
+        {"2026-11-23T16:00:00+08:00", "2026-11-23T08:00:01Z", 480},   /* another instant */
+        {"2026-11-23T16:00:00+08:00", "2026-11-23T08:00:00.5Z", 480}, /* a fraction */
+        {"2026-11-23t08:00:00z", "2026-11-23T08:00:00Z", 0},          /* small letters */
+        {"2026-11-23 16:00:00+08:00", "2026-11-23T08:00:00Z", 480},   /* a space before an offset */
+        {"2026-11-22T24:00:00Z", "2026-11-23T00:00:00Z", 0},          /* the next day's first second */
+        {"2026-11-23", "2026-11-23T00:00:00Z", 0},
+        {"2026-11-23T08:00", "2026-11-23T08:00:00Z", 0},
+        {"23/11/2026 08:00:00", "2026-11-23T08:00:00Z", 0},
+        {"", "2026-11-23T08:00:00Z", 0},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        cr_expect(form_of(cases[i].text, cases[i].instant, cases[i].offset_min) == RS_TIME_FORM_OTHER, "%s",
+                  cases[i].text);
+    }
+    cr_expect(rs_time_form_of(RS_LIT("9999-12-31T23:59:59Z"), INT64_MAX, 0) == RS_TIME_FORM_OTHER);
+    cr_expect(rs_time_form_of(RS_LIT("0000-12-31T23:59:59Z"), INT64_C(-62135596801) * RS_SECOND_US, 0) ==
+              RS_TIME_FORM_OTHER);
+}
+
+/* ---- what users write ------------------------------------------------------------------------- */
+
 Test(time, takes_a_users_date_as_its_first_or_last_instant)
 {
     int64_t us;
