@@ -34,8 +34,8 @@ BEGIN
     place_ids := ARRAY(SELECT p.place_id FROM unnest(city) c JOIN rastro.places p ON p.key = md5(c)::uuid);
     COMMIT;
     FOR p IN first .. last BY step LOOP
-        INSERT INTO rastro.parcels (parcel_id, status_at, status, s10, issuer, number, discriminator)
-        SELECT base + n, timestamptz '2026-01-01 00:00Z', 1, 'n', 'scale', 'SCALE' || lpad(n::text, 12, '0'), ''
+        INSERT INTO rastro.parcels (parcel_id, s10, issuer, number, discriminator)
+        SELECT base + n, 'n', 'scale', 'SCALE' || lpad(n::text, 12, '0'), ''
         FROM generate_series(p, least(p + step - 1, last)) n;
         INSERT INTO rastro.event_rows (parcel_id, instant, published_at, kafka_offset, fp, said, origin, words, place_id,
                                        traits, status, offset_minutes, sequence, time_words)

@@ -41,9 +41,8 @@ struct rs_quick {
     uint32_t word_n, word_room;
     struct rs_table_look *look;
     uint32_t look_n, look_room;
-    uint32_t marks; /* RS_TABLE_...; HAS_HEAD: head and head_at are set */
+    uint32_t marks; /* RS_TABLE_...; HAS_HEAD: head is set */
     struct rs_table_head head;
-    uint32_t head_at; /* by rs_quick_report: its index in state->known */
 };
 
 /* One report; arguments as of rs_track_report.  `histories`: the source's

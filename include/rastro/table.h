@@ -138,7 +138,7 @@ struct rs_table_parcel {
     int64_t id;
     uint32_t marks;    /* RS_TABLE_ENDED... */
     uint32_t words;    /* how many facts it has */
-    uint16_t status;   /* a hint kept for who writes it, or RS_TABLE_NO_STATUS */
+    uint16_t status;   /* of its newest event, or RS_TABLE_NO_STATUS */
     uint32_t deadline; /* see rs_table_deadline_set */
     struct rs_table_head head;
 };

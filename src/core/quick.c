@@ -189,6 +189,11 @@ static struct rs_table_head head_of(const struct rs_known *k)
                                    (uint64_t)k->status->rank << 48 | fp << 16 | k->status->id}};
 }
 
+static uint16_t status_of(const struct rs_table_head *head)
+{
+    return (uint16_t)head->word[3];
+}
+
 int rs_quick_head_cmp(const struct rs_table_head *a, const struct rs_table_head *b, void *self)
 {
     (void)self;
@@ -228,7 +233,6 @@ static void weigh(struct rs_quick *q, uint32_t at)
     if (old && has_ended(q)) q->marks |= RS_TABLE_CONTRADICTED;
     q->marks = (q->marks & ~RS_TABLE_ENDED) | RS_TABLE_HAS_HEAD | (k->status->ends ? RS_TABLE_ENDED : 0);
     q->head = head;
-    q->head_at = at;
 }
 
 /* ---- a report ------------------------------------------------------------------------------------ */
@@ -406,7 +410,7 @@ void rs_quick_facts(const struct rs_quick *q, struct rs_arena *arena, struct rs_
         .look = q->look,
         .look_n = q->look_n,
         .marks = q->marks,
-        .status = RS_TABLE_NO_STATUS,
+        .status = q->marks & RS_TABLE_HAS_HEAD ? status_of(&q->head) : RS_TABLE_NO_STATUS,
         .head = q->head,
         .whole = q->whole,
     };

@@ -10,8 +10,7 @@
  *      batch that was planned from memory compares and sets their versions.
  *      Else they are locked, what is known of the parcels is read, everything
  *      decided, and then they are set.
- *   4  parcels' status hints, by id.
- *   5  events by (parcel, fp); then the log, facts, links, orders and
+ *   4  events by (parcel, fp); then the log, facts, links, orders and
  *      quarantine, each by its key; last this session's proof.
  * Every writer passes these steps in this order and each step in the order of
  * its key, so two transactions that share rows wait for each other but never
@@ -216,17 +215,12 @@ static int put_proof(struct rs_work *work, struct rs_diag *diag)
 /* Decides by what PostgreSQL knows, under locks. */
 static int decide_safely(struct rs_work *work, struct rs_diag *diag)
 {
-    for (uint32_t i = 0; i < work->fresh_n; i++) {
-        rs_work_decide(work, &work->parcel[work->fresh[i]]);
-        rs_work_weigh(work, &work->parcel[work->fresh[i]]);
-    }
+    for (uint32_t i = 0; i < work->fresh_n; i++) rs_work_decide(work, &work->parcel[work->fresh[i]]);
     int err = rs_work_parcels(work, diag);
     if (!err && work->parcel_n) err = rs_work_lock_views(work, diag);
     if (!err && work->parcel_n) err = rs_work_load_events(work, diag);
     for (uint32_t i = 0; !err && i < work->parcel_n; i++) {
-        if (!work->parcel[i].exists) continue;
-        rs_work_decide(work, &work->parcel[i]);
-        rs_work_weigh(work, &work->parcel[i]);
+        if (work->parcel[i].exists) rs_work_decide(work, &work->parcel[i]);
     }
     if (!err) rs_work_collect(work);
     return err;
@@ -236,7 +230,6 @@ static int write_rows(struct rs_work *work, struct rs_diag *diag)
 {
     int err = work->planned ? rs_work_parcels(work, diag) : decide_safely(work, diag);
     if (!err) err = rs_work_put_views(work, diag);
-    if (!err) err = rs_work_status(work, diag);
     if (!err) err = rs_work_events(work, diag);
     if (!err) err = rs_work_rest(work, diag);
     return err ? err : rs_work_quarantine(work, diag);

@@ -69,22 +69,6 @@ void rs_work_decide(struct rs_work *work, struct rs_work_parcel *parcel)
     }
 }
 
-static bool same_stage(const struct rs_work *work, int32_t stored, const struct rs_status *now)
-{
-    const struct rs_status *before = rs_work_status_of(work, stored);
-    return before && (before == now || rs_str_eq(before->stage, now->stage));
-}
-
-void rs_work_weigh(struct rs_work *work, struct rs_work_parcel *parcel)
-{
-    const struct rs_quick *quick = &parcel->quick;
-    if (parcel->way != RS_WAY_QUICK) parcel->head = rs_track_head(&parcel->state);
-    else if (quick->marks & RS_TABLE_HAS_HEAD) parcel->head = &parcel->state.known[quick->head_at];
-    if (!parcel->head || (parcel->exists && same_stage(work, parcel->status, parcel->head->status))) return;
-    parcel->hint = parcel->exists;
-    parcel->status = parcel->head->status->id;
-}
-
 /* ---- rows ------------------------------------------------------------------------- */
 
 static int by_parcel_and_fp(const void *a, const void *b)

@@ -57,7 +57,7 @@ static void add_ref(struct rs_work *work, struct rs_work_ref *list, const struct
     struct rs_table_key name = name_of(work->sink, key);
     uint32_t *slot = slot_of(work, name);
     if (!*slot) {
-        work->parcel[work->parcel_n] = (struct rs_work_parcel){.key = *key, .name = name, .s10 = s10, .status = -1};
+        work->parcel[work->parcel_n] = (struct rs_work_parcel){.key = *key, .name = name, .s10 = s10};
         rs_table_prefetch_slot(work->sink->table, name);
         *slot = ++work->parcel_n;
     }

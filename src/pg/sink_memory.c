@@ -43,7 +43,6 @@ static bool take_before(struct rs_work_parcel *parcel, const struct rs_work_parc
     if (before->quick.word_n > BEFORE_WORDS_MAX) return false;
     parcel->quick.before = &before->quick;
     parcel->id = before->id;
-    parcel->status = before->status;
     parcel->exists = true;
     return true;
 }
@@ -80,7 +79,6 @@ static bool look_up(struct rs_work *work, struct rs_work_parcel *parcel, const s
     rs_table_read(thread, quick->ref, &quick->parcel);
     if (before) return true;
     parcel->id = quick->parcel.id;
-    parcel->status = quick->parcel.status == RS_TABLE_NO_STATUS ? -1 : quick->parcel.status;
     parcel->exists = true;
     return true;
 }
@@ -220,7 +218,6 @@ static void merge(struct rs_work *work, struct rs_work_parcel *parcel)
     }
     facts.id = parcel->id;
     facts.base = parcel->base;
-    if (parcel->status >= 0) facts.status = (uint16_t)parcel->status;
     rs_table_merge(work->sink->table, &facts);
 }
 

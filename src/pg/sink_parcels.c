@@ -1,4 +1,4 @@
-/* Parcels' rows: found, inserted, and their status hints. */
+/* Parcels' rows: found and inserted. */
 #include <stdlib.h>
 
 #include "copy.h"
@@ -47,7 +47,7 @@ static struct rs_str discriminator_of(const struct rs_parcel_key *key)
 int rs_work_find_rows(struct rs_work *work, struct rs_diag *diag)
 {
     static const char find[] =
-        "SELECT w.at, p.parcel_id, p.status "
+        "SELECT w.at, p.parcel_id "
         "FROM unnest($1::text[], $2::text[], $3::text[], $4::int[]) w (number, issuer, discriminator, at) "
         "JOIN rastro.parcels p ON p.number = w.number COLLATE \"C\" AND p.issuer = w.issuer COLLATE \"C\" "
         "AND p.discriminator = w.discriminator COLLATE \"C\"";
@@ -69,7 +69,6 @@ int rs_work_find_rows(struct rs_work *work, struct rs_diag *diag)
     for (int r = 0; r < rs_pg_count(rows); r++) {
         struct rs_work_parcel *parcel = &work->parcel[rs_pg_get_int(rows, r, 0)];
         parcel->id = rs_pg_get_int(rows, r, 1);
-        parcel->status = rs_pg_is_null(rows, r, 2) ? -1 : (int32_t)rs_pg_get_int(rows, r, 2);
         parcel->exists = true;
     }
     return RS_OK;
@@ -99,8 +98,8 @@ void rs_work_list_fresh(struct rs_work *work)
 
 static const char s10_letters[] = {'n', 'y', 'b'};
 
-#define PARCEL_COLUMNS "parcel_id, s10, issuer, number, discriminator, status, status_at"
-#define PARCEL_COLUMN_COUNT 7
+#define PARCEL_COLUMNS "parcel_id, s10, issuer, number, discriminator"
+#define PARCEL_COLUMN_COUNT 5
 
 /* A plan's parcels are new, or the plan is wrong: then a key ends it. */
 static int copy_new_rows(struct rs_work *work, struct rs_diag *diag)
@@ -117,8 +116,6 @@ static int copy_new_rows(struct rs_work *work, struct rs_diag *diag)
         to = rs_copy_bytes(to, key->issuer.p, key->issuer.n);
         to = rs_copy_bytes(to, key->number.p, key->number.n);
         to = rs_copy_bytes(to, key->discriminator.p, key->discriminator.n);
-        to = parcel->head ? rs_copy_int2(to, (int16_t)parcel->head->status->id) : rs_copy_null(to);
-        to = rs_copy_time(to, parcel->head ? parcel->head->instant_us : RS_INSTANT_NONE);
         rs_copy_row_end(&work->more, to);
         parcel->added = true;
     }
@@ -143,11 +140,6 @@ static void put_new_rows(struct rs_work *work)
     put_texts(work, work->fresh, work->fresh_n, issuer_of);
     put_texts(work, work->fresh, work->fresh_n, number_of);
     put_texts(work, work->fresh, work->fresh_n, discriminator_of);
-    EACH_NEW(RS_PG_INT2, {
-        if (parcel->head) rs_pg_array_int2(params, (int16_t)parcel->head->status->id);
-        else rs_pg_array_null(params);
-    });
-    EACH_NEW(RS_PG_TIME, rs_pg_array_time(params, parcel->head ? parcel->head->instant_us : RS_INSTANT_NONE));
 #undef EACH_NEW
 }
 
@@ -157,8 +149,6 @@ static void forget_decisions(struct rs_work *work, uint32_t parcel)
     p->state = (struct rs_parcel_state){0};
     p->sum = (struct rs_track_counts){0};
     p->way = RS_WAY_OPEN;
-    p->head = NULL;
-    p->status = -1;
     uint32_t kept = 0;
     for (uint32_t i = 0; i < work->facts_n; i++) {
         if (work->facts[i].parcel != parcel) work->facts[kept++] = work->facts[i];
@@ -192,9 +182,7 @@ int rs_work_parcels(struct rs_work *work, struct rs_diag *diag)
 {
     static const char add[] =
         "INSERT INTO rastro.parcels (" PARCEL_COLUMNS ") "
-        "SELECT w.id, w.s10, w.issuer, w.number, w.discriminator, w.status, w.at "
-        "FROM unnest($1::bigint[], $2::\"char\"[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::timestamptz[]) "
-        "w (id, s10, issuer, number, discriminator, status, at) ON CONFLICT DO NOTHING RETURNING parcel_id";
+        "SELECT * FROM unnest($1::bigint[], $2::\"char\"[], $3::text[], $4::text[], $5::text[]) ON CONFLICT DO NOTHING RETURNING parcel_id";
     if (!work->fresh_n) return RS_OK;
     if (work->planned) return copy_new_rows(work, diag);
     put_new_rows(work);
@@ -210,38 +198,4 @@ int rs_work_parcels(struct rs_work *work, struct rs_diag *diag)
         next += parcel->added;
     }
     return added == work->fresh_n ? RS_OK : find_losers(work, diag);
-}
-
-/* ---- status hints --------------------------------------------------------------------- */
-
-static int by_id(const void *a, const void *b)
-{
-    const struct rs_work_parcel *const *x = a, *const *y = b;
-    return ((*x)->id > (*y)->id) - ((*x)->id < (*y)->id);
-}
-
-/* Of parcels that were there, where the stage changed; locked by id, since that
- * is the order of the list that is looped over. */
-int rs_work_status(struct rs_work *work, struct rs_diag *diag)
-{
-    static const char change[] =
-        "UPDATE rastro.parcels p SET status = w.status, status_at = w.at "
-        "FROM unnest($1::bigint[], $2::smallint[], $3::timestamptz[]) w (id, status, at) WHERE p.parcel_id = w.id";
-    const struct rs_work_parcel **list = rs_arena_get(work->arena, (work->parcel_n + 1) * sizeof *list);
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < work->parcel_n; i++) {
-        if (work->parcel[i].hint) list[n++] = &work->parcel[i];
-    }
-    if (!n) return RS_OK;
-    qsort(list, n, sizeof *list, by_id);
-    rs_pg_array_open(&work->params, RS_PG_INT8);
-    for (uint32_t i = 0; i < n; i++) rs_pg_array_int8(&work->params, list[i]->id);
-    rs_pg_array_close(&work->params);
-    rs_pg_array_open(&work->params, RS_PG_INT2);
-    for (uint32_t i = 0; i < n; i++) rs_pg_array_int2(&work->params, (int16_t)list[i]->status);
-    rs_pg_array_close(&work->params);
-    rs_pg_array_open(&work->params, RS_PG_TIME);
-    for (uint32_t i = 0; i < n; i++) rs_pg_array_time(&work->params, list[i]->head->instant_us);
-    rs_pg_array_close(&work->params);
-    return rs_pg_run(work->pg, change, &work->params, NULL, diag);
 }

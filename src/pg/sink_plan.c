@@ -157,7 +157,6 @@ static enum rs_work_verdict decide_all(struct rs_work *work, struct rs_diag *dia
     if (!err) err = rs_work_take_ids(work, diag);
     if (err) return RS_VERDICT_SAFE;
     rs_work_list_fresh(work);
-    for (uint32_t i = 0; i < work->parcel_n; i++) rs_work_weigh(work, &work->parcel[i]);
     rs_work_collect(work);
     return rs_work_encode(work, diag) ? RS_VERDICT_SAFE : RS_VERDICT_PLAN;
 }

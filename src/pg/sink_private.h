@@ -35,9 +35,6 @@ struct rs_work_parcel {
     int64_t id;
     bool exists;                 /* its row was there before this batch */
     bool added;                  /* its row is inserted by this transaction */
-    int32_t status;              /* the row's hint, or -1; once decided as it will be */
-    bool hint;                   /* the hint of a row that was there must change */
-    const struct rs_known *head; /* newest event, if it is new or all are at hand */
     uint32_t ref, ref_n;         /* its references, in the messages' order */
     struct rs_quick quick;
     struct rs_table_ref base;     /* what the table had before the rows were read */
@@ -281,7 +278,6 @@ int rs_work_take_ids(struct rs_work *work, struct rs_diag *diag);
 /* Lists those without a row in the order in which they are inserted. */
 void rs_work_list_fresh(struct rs_work *work);
 int rs_work_parcels(struct rs_work *work, struct rs_diag *diag);
-int rs_work_status(struct rs_work *work, struct rs_diag *diag);
 
 /* ---- sink_load.c: what PostgreSQL knows of the parcels that are there and open */
 int rs_work_lock_views(struct rs_work *work, struct rs_diag *diag);
@@ -294,8 +290,6 @@ struct rs_view_order rs_work_order(const struct rs_work *work, uint32_t message,
 void rs_work_add_facts(struct rs_work *work, uint32_t parcel, const struct rs_work_ref *ref);
 void rs_work_add_link(struct rs_work *work, uint32_t parcel, const struct rs_work_ref *ref, const struct rs_link *link);
 void rs_work_decide(struct rs_work *work, struct rs_work_parcel *parcel);
-/* Of a decided parcel: its newest event, and whether its row's hint must change. */
-void rs_work_weigh(struct rs_work *work, struct rs_work_parcel *parcel);
 void rs_work_collect(struct rs_work *work);
 
 /* ---- sink_events.c */

@@ -11,8 +11,7 @@ READER_VIEWS = {"change_log", "parcel_list", "link_list", "fact_list", "look_lis
                 "migrations", "settings"}
 READER_FUNCTIONS = {"timeline", "parcel_status", "find_parcels", "journey", "mark_names", "iana"}
 # Everything that a writer changes; the rest it only adds to.
-WRITER_UPDATES = {"positions", "proofs", "source_views", "quarantined_events", "parcels(status)", "parcels(status_at)",
-                  "topics(name)"}
+WRITER_UPDATES = {"positions", "proofs", "source_views", "quarantined_events", "topics(name)"}
 DENIED = "permission denied|must be (owner|superuser)"
 
 

@@ -193,6 +193,25 @@ static const char *words_of(const struct rs_track_store *store)
     return rs_state_words(&state);
 }
 
+static int status_of(const struct rs_track_store *store)
+{
+    struct rs_parcel_state state;
+    rs_store_load(store, &state);
+    const struct rs_known *head = rs_track_head(&state);
+    return head ? head->status->id : RS_TABLE_NO_STATUS;
+}
+
+/* As the table has it; it must be settled. */
+static int table_status(struct parcel *p)
+{
+    struct rs_table_ref ref;
+    struct rs_table_parcel parcel = {.status = RS_TABLE_NO_STATUS};
+    rs_table_pin(p->thread);
+    if (rs_table_find(p->thread, p->key, &ref)) rs_table_read(p->thread, ref, &parcel);
+    rs_table_unpin(p->thread);
+    return parcel.status;
+}
+
 /* ---- by chance -------------------------------------------------------------------------- */
 
 static const char *some_facts(uint64_t *seed)
@@ -272,6 +291,8 @@ Test(quick, decides_as_the_rows_do)
             cr_assert(!strcmp(got_views, want_views), "told%s: %s; not %s", rs_buf_cstr(&told), got_views, want_views);
         }
         settle(&p);
+        int got_status = table_status(&p), want_status = status_of(truth);
+        cr_assert(got_status == want_status, "told%s: status %d, not %d", rs_buf_cstr(&told), got_status, want_status);
         quick += p.quick;
         rows += p.rows;
         close_parcel(&p);
