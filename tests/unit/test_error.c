@@ -106,6 +106,17 @@ Test(error, gives_memory_for_nothing_too)
     free(s);
 }
 
+Test(error, gives_large_memory_on_large_pages_and_small_memory_as_it_is)
+{
+    const size_t page = (size_t)2 << 20, sizes[] = {1, page - 1, page, page + 1, 3 * page};
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        char *p = rs_malloc_large(sizes[i]);
+        memset(p, 1, sizes[i]);
+        if (sizes[i] >= page) cr_expect_eq((uintptr_t)p % page, 0, "%zu bytes", sizes[i]);
+        free(p);
+    }
+}
+
 Test(error, ends_the_process_when_memory_is_out, .exit_code = 70)
 {
     rs_oom();
