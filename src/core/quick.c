@@ -189,6 +189,7 @@ static struct rs_table_head head_of(const struct rs_known *k)
                                    (uint64_t)k->status->rank << 48 | fp << 16 | k->status->id}};
 }
 
+/* As head_of has put it there. */
 static uint16_t status_of(const struct rs_table_head *head)
 {
     return (uint16_t)head->word[3];

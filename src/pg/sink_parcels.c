@@ -180,9 +180,9 @@ static int find_losers(struct rs_work *work, struct rs_diag *diag)
  * the safe path those that somebody else inserted meanwhile are looked up. */
 int rs_work_parcels(struct rs_work *work, struct rs_diag *diag)
 {
-    static const char add[] =
-        "INSERT INTO rastro.parcels (" PARCEL_COLUMNS ") "
-        "SELECT * FROM unnest($1::bigint[], $2::\"char\"[], $3::text[], $4::text[], $5::text[]) ON CONFLICT DO NOTHING RETURNING parcel_id";
+    static const char add[] = "INSERT INTO rastro.parcels (" PARCEL_COLUMNS ") "
+                              "SELECT * FROM unnest($1::bigint[], $2::\"char\"[], $3::text[], $4::text[], $5::text[]) "
+                              "ON CONFLICT DO NOTHING RETURNING parcel_id";
     if (!work->fresh_n) return RS_OK;
     if (work->planned) return copy_new_rows(work, diag);
     put_new_rows(work);

@@ -99,7 +99,8 @@ static int find(struct shown *s, const char *typed, const struct rs_catalog *cat
         "WITH f AS (SELECT * FROM rastro.find_parcels($1, $2)), "
         "best AS (SELECT * FROM f WHERE found_by = (SELECT found_by FROM f ORDER BY strpos('number order link', found_by) "
         "LIMIT 1)) SELECT DISTINCT b.parcel_id, b.found_by, p.number, p.issuer, p.discriminator, p.recorded_at, "
-        "(SELECT s.stage FROM rastro.parcel_status(ARRAY[b.parcel_id]) s) FROM best b JOIN rastro.parcel_list p USING (parcel_id) "
+        "(SELECT s.stage FROM rastro.parcel_status(ARRAY[b.parcel_id]) s) "
+        "FROM best b JOIN rastro.parcel_list p USING (parcel_id) "
         "WHERE $3 = '' OR p.issuer = $3 ORDER BY p.recorded_at, b.parcel_id LIMIT 50";
     char clean[RS_NUMBER_MAX];
     uint32_t n = 0;
