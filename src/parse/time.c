@@ -526,7 +526,8 @@ const char *rs_time_text(int64_t instant_us, char ret[RS_TIME_TEXT_MAX])
     return ret;
 }
 
-/* The form that the text has if it has one: its length and two of its bytes tell. */
+/* The form that the text has if it has one: its length and what stands between date
+ * and clock tell. */
 static enum rs_time_form form_by_length(struct rs_str text)
 {
     bool space = text.n > 10 && text.p[10] == ' ';
