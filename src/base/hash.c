@@ -7,6 +7,7 @@
 
 #include "rastro/hash.h"
 
+#include <endian.h>
 #include <pthread.h>
 #include <sys/random.h>
 #include <xxhash.h>
@@ -21,8 +22,36 @@ void rs_sha256(const void *p, size_t n, uint8_t ret[RS_SHA256_LEN])
     SHA256_Final(ret, &sha);
 }
 
+/* What is hashed for keys is short, so it is laid out as SHA-256's blocks here and
+ * compressed in place: the library's own way there copies it block by block and
+ * keeps what it needs to go on.  FIPS 180-4, 5.1.1: a bit, zeros, the length. */
+#define BLOCK 64
+#define LAID_OUT_MAX (4 * BLOCK)
+
+static struct rs_key key_of_blocks(const void *p, size_t n)
+{
+    unsigned char block[LAID_OUT_MAX];
+    size_t end = (n + 1 + 8 + BLOCK - 1) / BLOCK * BLOCK;
+    memcpy(block, p, n);
+    memset(block + n, 0, end - n);
+    block[n] = 0x80;
+    uint64_t bits = htobe64((uint64_t)n * 8);
+    memcpy(block + end - sizeof bits, &bits, sizeof bits);
+
+    SHA256_CTX sha;
+    SHA256_Init(&sha);
+    for (size_t at = 0; at < end; at += BLOCK) SHA256_Transform(&sha, block + at);
+    struct rs_key key;
+    for (size_t i = 0; i < sizeof key.b / 4; i++) {
+        uint32_t word = htobe32(sha.h[i]);
+        memcpy(key.b + 4 * i, &word, sizeof word);
+    }
+    return key;
+}
+
 struct rs_key rs_key_of(const void *p, size_t n)
 {
+    if (n && n + 1 + 8 <= LAID_OUT_MAX) return key_of_blocks(p, n);
     uint8_t sum[RS_SHA256_LEN];
     struct rs_key key;
     rs_sha256(p, n, sum);

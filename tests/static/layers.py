@@ -31,8 +31,8 @@ LAYERS = {
 CONTRACTS = {
     "base": "arena atomic clock counters error fault hash log prefetch str strmap unaligned",
     "sync": "mailbox table",
-    "parse": "json time zone",
-    "core": "batch catalog decode event explain number partition profile quick raw track",
+    "parse": "duration json time zone",
+    "core": "batch calendar catalog decode event explain number partition profile quick raw rules track",
     "file": "file",
     "kafka": "kafka",
     "http": "httpd",
@@ -62,7 +62,7 @@ LIBRARIES = {
 # The C library and POSIX, all of them; core and parse make do with the first.
 PURE = {"assert.h", "ctype.h", "errno.h", "inttypes.h", "limits.h", "math.h", "stdarg.h", "stdatomic.h", "stdbool.h",
         "stddef.h", "stdint.h", "stdio.h", "stdlib.h", "string.h", "strings.h"}
-SYSTEM = PURE | {"arpa/inet.h", "dirent.h", "fcntl.h", "locale.h", "netdb.h", "netinet/in.h", "poll.h", "pthread.h",
+SYSTEM = PURE | {"arpa/inet.h", "dirent.h", "endian.h", "fcntl.h", "locale.h", "netdb.h", "netinet/in.h", "poll.h", "pthread.h",
                  "pwd.h", "sched.h", "signal.h", "sys/epoll.h", "sys/eventfd.h", "sys/mman.h", "sys/random.h", "sys/resource.h",
                  "sys/socket.h", "sys/stat.h", "sys/time.h", "sys/types.h", "sys/un.h", "sys/wait.h", "time.h",
                  "unistd.h", "wchar.h"}

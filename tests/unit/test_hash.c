@@ -29,6 +29,18 @@ Test(hash, makes_a_key_of_the_first_half)
     cr_expect_str_eq(rs_test_hex(rs_key_of("abc", 3)), "ba7816bf8f01cfea414140de5dae2223");
 }
 
+Test(hash, makes_a_key_of_the_first_half_whatever_the_length)
+{
+    char text[400];
+    for (size_t i = 0; i < sizeof text; i++) text[i] = (char)(i * 7 + 1);
+    for (size_t n = 0; n <= sizeof text; n++) {
+        uint8_t sum[RS_SHA256_LEN];
+        rs_sha256(text, n, sum);
+        struct rs_key key = rs_key_of(text, n);
+        cr_expect_arr_eq(key.b, sum, sizeof key.b, "of %zu bytes", n);
+    }
+}
+
 Test(hash, orders_keys_as_postgresql_orders_uuid)
 {
     struct rs_key low = {{0}}, high = {{0}};
