@@ -33,6 +33,7 @@ enum rs_option_group {
     RS_GROUP_MIGRATE = 1 << 10,
     RS_GROUP_CONFIG = 1 << 11,
     RS_GROUP_QUARANTINE = 1 << 12,
+    RS_GROUP_RULES = 1 << 13, /* reads stall rules */
 };
 
 enum rs_option_id {
@@ -40,6 +41,7 @@ enum rs_option_id {
     RS_OPT_LOG_LEVEL,
     RS_OPT_FORMAT,
     RS_OPT_SCHEMA,
+    RS_OPT_RULES,
     RS_OPT_POSTGRES,
     RS_OPT_ALLOW_PLAINTEXT,
     RS_OPT_BROKERS,

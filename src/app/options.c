@@ -39,8 +39,10 @@ static const struct option {
                           "error warn info debug"},
     [RS_OPT_FORMAT] = {"format", CHOICE, RS_GROUP_FORMAT, "table", "WORD", "how to print on standard output",
                        "table json csv ndjson"},
-    [RS_OPT_SCHEMA] = {"schema", TEXT, RS_GROUP_SCHEMA, "", "DIR",
-                       "folder of status.json, carriers.json, countries.json and sources/"},
+    [RS_OPT_SCHEMA] =
+        {"schema", TEXT, RS_GROUP_SCHEMA, "", "DIR",
+         "folder of status.json, carriers.json, countries.json, calendars.json, stalls.json and sources/"},
+    [RS_OPT_RULES] = {"rules", TEXT, RS_GROUP_RULES, "", "FILE", "stall rules (default: stalls.json of --schema)"},
     [RS_OPT_POSTGRES] = {"postgres", TEXT, RS_GROUP_PG, "", "CONNINFO",
                          "libpq connection string or URI; PG* variables and service files count too", .secret = true},
     [RS_OPT_ALLOW_PLAINTEXT] = {"allow-plaintext", FLAG, RS_GROUP_PG | RS_GROUP_KAFKA, "", NULL,

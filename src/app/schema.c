@@ -52,6 +52,18 @@ static int read_catalog(struct rs_schema *schema, const char *dir, const char *n
     return err;
 }
 
+static int read_calendars(struct rs_schema *schema, const char *dir, struct rs_diag *diag)
+{
+    char path[PATH_ROOM + 64];
+    snprintf(path, sizeof path, "%s/calendars.json", dir);
+    struct rs_buf buf = {0};
+    int err = rs_file_read(path, FILE_BYTES_MAX, &buf, diag);
+    struct rs_str text = {buf.p, (uint32_t)buf.n};
+    if (!err) err = rs_calendars_read(&schema->calendars, schema->zones, path, text, diag);
+    rs_buf_free(&buf);
+    return err;
+}
+
 static int read_profile(struct rs_schema *schema, const char *path, struct rs_diag *diag)
 {
     struct rs_buf buf = {0};
@@ -90,10 +102,12 @@ int rs_schema_open(struct rs_schema *schema, const char *dir, struct rs_diag *di
     if (!err) err = read_catalog(schema, path, "carriers.json", rs_catalog_read_carriers, diag);
     if (!err) err = read_catalog(schema, path, "countries.json", rs_catalog_read_countries, diag);
     if (!err) err = rs_zones_open(&schema->zones, diag);
+    if (!err) err = read_calendars(schema, path, diag);
     if (!err) err = read_profiles(schema, path, diag);
     if (!err && !rs_status_named(&schema->catalog, RS_LIT("unknown.unmapped"))) {
         err = rs_fail(diag, RS_E_CONFIG, "%s/status.json: the status unknown.unmapped is missing", path);
     }
+    if (!err) schema->dir = rs_strdup(path);
     if (err) {
         if (diag && diag->err != RS_E_CONFIG) diag->err = err = RS_E_CONFIG;
         rs_schema_close(schema);
@@ -103,8 +117,24 @@ int rs_schema_open(struct rs_schema *schema, const char *dir, struct rs_diag *di
 
 void rs_schema_close(struct rs_schema *schema)
 {
+    free(schema->dir);
     rs_profiles_free(&schema->profiles);
+    rs_calendars_free(&schema->calendars);
     rs_zones_free(schema->zones);
     rs_catalog_free(&schema->catalog);
     *schema = (struct rs_schema){0};
+}
+
+int rs_schema_read_rules(const struct rs_schema *schema, const char *file, struct rs_rules **ret, struct rs_diag *diag)
+{
+    char path[PATH_ROOM + 64];
+    if (*file) snprintf(path, sizeof path, "%s", file);
+    else snprintf(path, sizeof path, "%s/stalls.json", schema->dir);
+    struct rs_buf buf = {0};
+    int err = rs_file_read(path, FILE_BYTES_MAX, &buf, diag);
+    struct rs_str text = {buf.p, (uint32_t)buf.n};
+    if (!err) err = rs_rules_read(&schema->catalog, &schema->calendars, path, text, ret, diag);
+    if (err && diag) diag->err = RS_E_CONFIG;
+    rs_buf_free(&buf);
+    return err ? RS_E_CONFIG : RS_OK;
 }

@@ -67,6 +67,17 @@ static void check_profiles(struct check *c, const struct rs_schema *schema)
     rs_decoder_free(decoder);
 }
 
+static void check_rules(struct check *c, const struct rs_schema *schema)
+{
+    struct rs_rules *rules = NULL;
+    struct rs_diag diag = {0};
+    char fine[80] = "";
+    int err = rs_schema_read_rules(schema, rs_opt_text(c->options, RS_OPT_RULES), &rules, &diag);
+    if (!err) snprintf(fine, sizeof fine, "%u, version %u", rs_rules_count(rules), rs_rules_version(rules));
+    say(c, "stall rules", err, &diag, fine);
+    rs_rules_free(rules);
+}
+
 static void check_database(struct check *c, const struct rs_schema *schema)
 {
     struct rs_pg_options options = rs_pg_options_of(c->options, "rastro check");
@@ -119,8 +130,9 @@ int rs_verb_check(const struct rs_options *options, struct rs_diag *diag)
     struct check c = {.options = options};
     struct rs_schema schema;
     int err = rs_schema_open(&schema, rs_opt_text(options, RS_OPT_SCHEMA), diag);
-    say(&c, "schema files", err, diag, "status.json, carriers.json, countries.json, sources/");
+    say(&c, "schema files", err, diag, "status.json, carriers.json, countries.json, calendars.json, sources/");
     if (!err) check_profiles(&c, &schema);
+    if (!err) check_rules(&c, &schema);
     check_database(&c, err ? NULL : &schema);
     if (!err) {
         check_kafka(&c, &schema);

@@ -28,6 +28,7 @@ int rs_verb_ingest(const struct rs_options *options, struct rs_diag *diag);
 int rs_verb_migrate(const struct rs_options *options, struct rs_diag *diag);
 int rs_verb_offsets(const struct rs_options *options, struct rs_diag *diag);
 int rs_verb_quarantine(const struct rs_options *options, struct rs_diag *diag);
+int rs_verb_rules(const struct rs_options *options, struct rs_diag *diag);
 int rs_verb_status(const struct rs_options *options, struct rs_diag *diag);
 int rs_verb_timeline(const struct rs_options *options, struct rs_diag *diag);
 

@@ -236,6 +236,7 @@ def check_schemas(run):
             run.check_schema(str(path), path.name.removesuffix(".schema.json"), example)
         if not schema.get("examples"):
             run.fail(str(path), "no example")
+    run.check_schema("schema/stalls.json", "stalls", json.loads(Path("schema/stalls.json").read_text()))
 
 
 def check_sample(run, folder, file):

@@ -3,12 +3,13 @@
 exit status by which a unit decides to try again, and one line for a person."""
 import os
 import subprocess
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
 import support
 from support import CONFIG, FINE, NO, UNAVAILABLE, USAGE, WRITER, servers
 
-VERBS = ("ingest", "timeline", "explain", "status", "quarantine", "offsets", "check", "config", "migrate")
+VERBS = ("ingest", "timeline", "explain", "status", "quarantine", "offsets", "rules", "check", "config", "migrate")
 FAR = "192.0.2.1"  # TEST-NET: nobody
 
 
@@ -42,6 +43,25 @@ class CommandLine(support.Test):
         self.complaint("timeline", "X", "--carrier", code=USAGE, says="--carrier needs ID")
         self.complaint("ingest", code=USAGE, says="no topic to read: name one with --topic")
         self.complaint("quarantine", "delete", code=USAGE, says="expected list, show ID, or export")
+        self.complaint("rules", "look", code=USAGE, says="expected check")
+
+    def test_stall_rules_are_shown_in_order(self):
+        rules = self.run_rastro("rules", "check", "--format", "json").json
+        self.fits("rules", rules)
+        self.assertEqual(rules[0]["name"], "default-never-scanned")
+        self.assertEqual((rules[1]["fits"], rules[1]["after"], rules[1]["days"]), ("leg customs", "P20D", "all days"))
+        self.assertIn("default-stuck", self.run_rastro("rules", "check").out)
+
+    def test_stall_rules_that_are_wrong_are_named_with_line_and_column(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            file.write('{"version": 1, "rules": [\n'
+                       '  {"name": "all", "kind": "no_update", "after": "P20D"},\n'
+                       '  {"name": "br", "kind": "no_update", "lane": "*-BR", "after": "P15D"}]}')
+            file.flush()
+            self.complaint("rules", "check", "--rules", file.name, code=CONFIG,
+                           says=[f'{file.name}:3:3: no parcel comes to rule "br": "all" of line 2',
+                                 "put it ahead of that rule"])
+        self.complaint("rules", "check", "--rules", "/nowhere.json", code=CONFIG, says="/nowhere.json: No such file")
 
     @staticmethod
     def nowhere():

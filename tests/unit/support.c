@@ -138,6 +138,28 @@ const struct rs_status *rs_test_status(const char *name)
     return status;
 }
 
+const struct rs_calendars *rs_test_calendars(void)
+{
+    static struct rs_calendars calendars;
+    struct rs_diag diag;
+    if (calendars.count) return &calendars;
+    struct rs_str text = rs_test_file(RASTRO_SCHEMA "/calendars.json");
+    int err = rs_calendars_read(&calendars, rs_test_zones(), "calendars.json", text, &diag);
+    cr_assert(err == RS_OK, "%s", diag.text);
+    return &calendars;
+}
+
+const struct rs_rules *rs_test_rules(void)
+{
+    static struct rs_rules *rules;
+    struct rs_diag diag;
+    if (rules) return rules;
+    struct rs_str text = rs_test_file(RASTRO_SCHEMA "/stalls.json");
+    int err = rs_rules_read(rs_test_catalog(), rs_test_calendars(), "stalls.json", text, &rules, &diag);
+    cr_assert(err == RS_OK, "%s", diag.text);
+    return rules;
+}
+
 /* ---- decoding ------------------------------------------------------------------------ */
 
 const struct rs_profile *rs_test_profile(const char *text)

@@ -12,11 +12,13 @@
 #include <stdlib.h>
 
 #include "rastro/arena.h"
+#include "rastro/calendar.h"
 #include "rastro/catalog.h"
 #include "rastro/decode.h"
 #include "rastro/error.h"
 #include "rastro/event.h"
 #include "rastro/profile.h"
+#include "rastro/rules.h"
 #include "rastro/str.h"
 #include "rastro/zone.h"
 
@@ -58,6 +60,8 @@ const struct rs_catalog *rs_test_catalog(void);
 struct rs_zones *rs_test_zones(void);
 const struct rs_profiles *rs_test_profiles(void);
 const struct rs_status *rs_test_status(const char *name);
+const struct rs_calendars *rs_test_calendars(void);
+const struct rs_rules *rs_test_rules(void);
 
 /* The bytes of a file, ended by a NUL that does not count. */
 struct rs_str rs_test_file(const char *path);

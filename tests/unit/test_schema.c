@@ -31,7 +31,7 @@ Test(schema, finds_a_folder_by_itself)
 /* ---- folders with something wrong ------------------------------------------------------ */
 
 static char folder[] = "/tmp/rastro-schema-XXXXXX";
-static const char *const files[] = {"status.json", "carriers.json", "countries.json"};
+static const char *const files[] = {"status.json", "carriers.json", "countries.json", "calendars.json"};
 
 static void put(const char *name, struct rs_str text)
 {
@@ -49,8 +49,8 @@ static void make_folder(void)
 
 static void remove_folder(void)
 {
-    static const char *const all[] = {"status.json", "carriers.json", "countries.json", "sources/a.json",
-                                      "sources/b.json"};
+    static const char *const all[] = {"status.json",    "carriers.json",  "countries.json", "calendars.json",
+                                      "sources/a.json", "sources/b.json", "stalls.json"};
     for (size_t i = 0; i < COUNT(all); i++) unlink(rs_test_say("%s/%s", folder, all[i]).p);
     rmdir(rs_test_say("%s/sources", folder).p);
     rmdir(folder);
@@ -101,6 +101,26 @@ Test(schema_folder, says_which_profile_is_wrong)
     put("sources/a.json", rs_test_json(rs_test_plain_profile));
     put("sources/b.json", rs_test_json(rs_test_plain_profile));
     assert_has(complaint(), "both are source \"plain\"");
+}
+
+Test(schema_folder, has_stall_rules_unless_a_file_is_named)
+{
+    struct rs_schema schema;
+    struct rs_rules *rules = NULL;
+    struct rs_diag diag;
+    const char *mine = rs_test_say("%s/sources/a.json", folder).p;
+    cr_assert(rs_schema_open(&schema, folder, &diag) == RS_OK, "%s", diag.text);
+    cr_expect(rs_schema_read_rules(&schema, "", &rules, &diag) == RS_E_CONFIG);
+    assert_has(diag.text, rs_test_say("%s/stalls.json: No such file", folder).p);
+    put("stalls.json", rs_test_file(RASTRO_SCHEMA "/stalls.json"));
+    cr_assert(rs_schema_read_rules(&schema, "", &rules, &diag) == RS_OK, "%s", diag.text);
+    cr_expect(rs_rules_count(rules) > 10);
+    rs_rules_free(rules);
+    put("sources/a.json", RS_LIT("{\"version\": 7, \"rules\": []}"));
+    cr_assert(rs_schema_read_rules(&schema, mine, &rules, &diag) == RS_OK, "%s", diag.text);
+    cr_expect(rs_rules_count(rules) == 0 && rs_rules_version(rules) == 7);
+    rs_rules_free(rules);
+    rs_schema_close(&schema);
 }
 
 Test(schema_folder, needs_the_status_of_what_is_not_understood)
