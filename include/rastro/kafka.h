@@ -45,6 +45,12 @@ int rs_kafka_cluster_id(struct rs_kafka *kafka, int timeout_ms, char *ret, size_
 /* How many partitions a topic has; RS_E_CONFIG when it does not exist. */
 int rs_kafka_partitions(struct rs_kafka *kafka, const char *topic, int timeout_ms, int *ret, struct rs_diag *diag);
 
+struct rs_kafka_partition {
+    const char *topic;
+    int32_t number;
+    int64_t offset; /* for rs_kafka_assign: where to start */
+};
+
 /* A partition that is asked about, and what its broker says. */
 struct rs_kafka_bounds {
     int32_t number;
@@ -59,6 +65,12 @@ struct rs_kafka_bounds {
 int rs_kafka_bounds(struct rs_kafka *kafka, const char *topic, struct rs_kafka_bounds *bounds, int count,
                     int timeout_ms, struct rs_diag *diag);
 
+/* Sets each partition's offset to its end, in one call for all.  -1 where nobody
+ * knows that all before it can be read: no broker answered, or messages of a
+ * transaction lie behind it that is still open, as far as the last fetch told. */
+int rs_kafka_ends(struct rs_kafka *kafka, struct rs_kafka_partition *partition, int count, int timeout_ms,
+                  struct rs_diag *diag);
+
 /* The first offset whose time is at or after `us`; the end when there is none. */
 int rs_kafka_offset_at(struct rs_kafka *kafka, const char *topic, int32_t partition, int64_t us, int timeout_ms,
                        int64_t *ret, struct rs_diag *diag);
@@ -72,12 +84,6 @@ enum rs_kafka_event_kind {
     RS_KAFKA_LOST,     /* the same, but somebody else may have them already */
     RS_KAFKA_FAILED,   /* `text` says what; librdkafka goes on by itself */
     RS_KAFKA_FATAL,    /* it cannot go on */
-};
-
-struct rs_kafka_partition {
-    const char *topic;
-    int32_t number;
-    int64_t offset; /* for rs_kafka_assign: where to start */
 };
 
 #define RS_KAFKA_EVENT_PARTITIONS_MAX 4096

@@ -40,6 +40,10 @@ struct rs_partition {
      * (release: with `halted` before it; the decode thread's load acquires). */
     rs_atomic_bool owned;
 
+    /* Everything that Kafka appended before `end_us` (monotonic) lies before `end`,
+     * as the owner thread found it; -1: not known. */
+    int64_t end, end_us;
+
     /* the last record applied, as PostgreSQL has it: checked at a claim */
     int64_t last_offset; /* -1: none */
     struct rs_key last_hash;

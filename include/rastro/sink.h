@@ -84,6 +84,12 @@ struct rs_partition *rs_sink_lost(struct rs_sink *sink);
  * and whether our partitions are where we left them; see rs_sink_lost. */
 int rs_sink_look(struct rs_sink *sink, struct rs_diag *diag);
 
+/* Writes down how far our partitions are complete: where a partition's position
+ * is at its end, everything up to when that was asked for, else up to the last
+ * record applied.  By PostgreSQL's clock.  May be called while a batch is under
+ * way. */
+int rs_sink_tell_progress(struct rs_sink *sink, struct rs_diag *diag);
+
 /* Says that we no longer own it; failing is harmless, the next claim fences. */
 void rs_sink_release(struct rs_sink *sink, struct rs_partition *partition);
 

@@ -514,8 +514,10 @@ int rs_pipeline_run(struct rs_pipeline *p, struct rs_diag *diag)
         answer_revocation(p);
         retry_slots(p);
         tell_group(p);
+        rs_pipeline_ask_ends(p, false);
         if (p->options.until_end && all_at_end(p)) {
             halted_n = count_halted(p, &halted);
+            rs_pipeline_ask_ends(p, true);
             break;
         }
     }

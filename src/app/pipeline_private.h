@@ -11,7 +11,7 @@
 /* One is filled, one waits, one is decided, one is written. */
 #define RS_WORKER_BATCHES 4
 
-/* Letters; `what` is a slot, or a batch for BATCH and FREE. */
+/* Letters; `what` is a slot, or a batch for BATCH and FREE, or as said. */
 enum rs_letter_kind {
     /* owner -> reader */
     RS_LETTER_GIVE, /* take its messages from here on */
@@ -26,6 +26,7 @@ enum rs_letter_kind {
     /* owner -> writer */
     RS_LETTER_CLAIM,
     RS_LETTER_HALT, /* record why it stands still */
+    RS_LETTER_ENDS, /* `what` are rs_ends, the writer's from now on */
     /* both -> owner */
     RS_LETTER_CLAIMED,  /* number: the error */
     RS_LETTER_GIVEN,    /* the reader knows it: messages may come */
@@ -65,6 +66,17 @@ struct rs_slot {
     rs_atomic_u64 told; /* writer -> owner: durable, for lag tools */
 };
 
+/* Where partitions of a worker end; everything that was there at `asked_us` lies
+ * before. */
+struct rs_ends {
+    int64_t asked_us; /* monotonic */
+    int count;
+    struct {
+        struct rs_slot *slot;
+        int64_t end; /* -1: not known */
+    } of[];
+};
+
 struct rs_worker {
     struct rs_pipeline *pipeline;
     int number;
@@ -76,8 +88,10 @@ struct rs_worker {
     struct rs_batch *under_way; /* of the writer */
     pthread_t reader, writer;
     bool running;
-    int64_t committed_us; /* monotonic, of the last commit; read when the writer has ended */
-    int slots;            /* how many were given to it */
+    int64_t committed_us;     /* monotonic, of the last commit; read when the writer has ended */
+    int slots;                /* how many were given to it */
+    rs_atomic_bool ends_told; /* owner -> writer: the last ends are not yet read (the writer's release pairs with
+                                 the owner's acquire) */
 };
 
 struct rs_pipeline {
@@ -96,11 +110,16 @@ struct rs_pipeline {
     rs_atomic_bool ended; /* all worker threads are gone */
     bool revoking;        /* a revocation is to be answered */
     int64_t revoke_deadline_us;
-    int64_t tell_us;
-    int64_t polled_us; /* monotonic, of the first poll */
+    int64_t tell_us, ask_ends_us; /* when it is time to */
+    int64_t asked_ends_us;        /* when it was done last, or 0 */
+    int64_t polled_us;            /* monotonic, of the first poll */
     bool fatal;
     bool assigned_once;
 };
+
+/* Asks Kafka where partitions end, and tells the workers: if it is time to, or
+ * for the `last` time. */
+void rs_pipeline_ask_ends(struct rs_pipeline *p, bool last);
 
 int rs_worker_open(struct rs_worker *worker, struct rs_diag *diag);
 void rs_worker_start(struct rs_worker *worker);

@@ -325,6 +325,22 @@ static void drop_lost(struct rs_batch *batch)
     }
 }
 
+/* How far partitions are complete, and in passing whether they are still ours. */
+static void take_ends(struct rs_worker *w, struct rs_ends *ends)
+{
+    struct rs_diag diag = {0};
+    for (int i = 0; i < ends->count; i++) {
+        struct rs_partition *partition = &ends->of[i].slot->partition;
+        partition->end = ends->of[i].end;
+        partition->end_us = ends->asked_us;
+    }
+    free(ends);
+    rs_store_release_bool(&w->ends_told, false);
+    if (!w->under_way && rs_sink_look(w->sink, &diag)) rs_warn_every(10, "%s", diag.text);
+    report_lost(w);
+    if (rs_sink_tell_progress(w->sink, &diag)) rs_warn_every(10, "%s", diag.text);
+}
+
 /* Waits until the batch under way is written, and goes on with what is left. */
 static void finish_batch(struct rs_worker *w, struct rs_batch *batch)
 {
@@ -400,6 +416,10 @@ static void *write_loop(void *self)
         struct rs_slot *slot = letter.what;
         struct rs_diag diag = {0};
         int err;
+        if (letter.kind == RS_LETTER_ENDS) {
+            take_ends(w, letter.what);
+            continue;
+        }
         /* Any other letter speaks of a moment at which all before it is written. */
         if (letter.kind != RS_LETTER_BATCH && (letter.kind != RS_LETTER_WRITTEN || rs_sink_written(w->sink))) finish(w);
         switch ((enum rs_letter_kind)letter.kind) {

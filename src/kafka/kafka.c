@@ -318,6 +318,29 @@ int rs_kafka_bounds(struct rs_kafka *kafka, const char *topic, struct rs_kafka_b
     return RS_OK;
 }
 
+/* The end that a broker gives is that of what is committed; the watermark that
+ * came with the last fetch is that of the log. */
+static int64_t readable_end(struct rs_kafka *kafka, const rd_kafka_topic_partition_t *answer)
+{
+    int64_t low, high;
+    if (answer->err || answer->offset < 0) return -1;
+    if (rd_kafka_get_watermark_offsets(kafka->rk, answer->topic, answer->partition, &low, &high)) return -1;
+    return high == answer->offset ? high : -1;
+}
+
+int rs_kafka_ends(struct rs_kafka *kafka, struct rs_kafka_partition *partition, int count, int timeout_ms,
+                  struct rs_diag *diag)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(count);
+    for (int i = 0; i < count; i++) {
+        rd_kafka_topic_partition_list_add(list, partition[i].topic, partition[i].number)->offset = RD_KAFKA_OFFSET_END;
+    }
+    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(kafka->rk, list, timeout_ms);
+    for (int i = 0; !code && i < count; i++) partition[i].offset = readable_end(kafka, &list->elems[i]);
+    rd_kafka_topic_partition_list_destroy(list);
+    return code ? rs_fail(diag, RS_E_SERVER, "kafka %s: %s", kafka->brokers, rd_kafka_err2str(code)) : RS_OK;
+}
+
 int rs_kafka_offset_at(struct rs_kafka *kafka, const char *topic, int32_t partition, int64_t us, int timeout_ms,
                        int64_t *ret, struct rs_diag *diag)
 {

@@ -166,6 +166,7 @@ struct rs_sink {
     struct rs_raw_dictionary dictionary[64];
     uint32_t dictionary_n;
     int64_t next_id, last_id; /* of the current block */
+    int64_t clock_us, clock_mono_us; /* PostgreSQL's clock, and ours when its answer came; 0: not asked yet */
     struct rs_numbers *numbers;
 
     /* whose history this is, rule D2 */
@@ -231,6 +232,9 @@ void rs_work_number(struct rs_work *work, uint32_t event);
 /* Makes those that were listed.  `ret_again`: all rows are to be numbered again,
  * because one cannot do without or many gain by it. */
 int rs_work_make_numbers(struct rs_work *work, bool *ret_again, struct rs_diag *diag);
+
+/* Writes down, once a day each, on which partitions a source told something new. */
+int rs_sink_tell_origins(struct rs_sink *sink, struct rs_diag *diag);
 
 /* ---- sink.c: one transaction */
 void rs_work_init(struct rs_work *work, struct rs_sink *sink);

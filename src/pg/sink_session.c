@@ -108,6 +108,7 @@ int rs_sink_settle_in(struct rs_sink *sink, struct rs_diag *diag)
     bool same = false;
     int64_t epoch = 0;
     rs_sink_forget_ids(sink);
+    sink->clock_us = 0; /* another server's may go otherwise */
     int err = check_primary(sink, diag);
     if (!err) err = read_history(sink, &same, &epoch, diag);
     if (!err) err = compare_sessions(sink, diag);
@@ -269,6 +270,7 @@ int rs_sink_claim(struct rs_sink *sink, struct rs_partition *partition, struct r
             partition->topic_id = (int16_t)topic;
             partition->durable = partition->read = claim.next;
             partition->term = claim.term;
+            partition->end = -1;
             partition->last_offset = claim.last_offset;
             partition->last_hash = claim.last_hash;
             memcpy(partition->halted, claim.halted, sizeof partition->halted);

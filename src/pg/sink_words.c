@@ -26,6 +26,8 @@
  * to write all its rows again for that was a tenth of our work with histories. */
 #define FEW 8
 #define NO_NUMBER 0
+/* Origins of higher numbers are told of when they are made, and never again. */
+#define ORIGINS_MAX 4096
 
 /* Those of a kind that a batch needs a number for; in its arena. */
 struct wanted {
@@ -47,6 +49,12 @@ struct rs_numbers {
         int16_t topic, identity, iana, meaning;
     } last;
     int32_t last_origin;
+
+    /* origins of new events, for feed time: written down once a day */
+    bool noted[ORIGINS_MAX];
+    int32_t untold[ORIGINS_MAX];
+    uint32_t untold_n;
+    int64_t noted_us; /* monotonic, since when */
 };
 _Static_assert(sizeof(struct origin) == sizeof(struct rs_key), "an origin is its own key");
 
@@ -135,6 +143,13 @@ static int32_t number_of_text(struct rs_work *work, struct rs_ids *ids, struct w
     return number;
 }
 
+static void note_origin(struct rs_numbers *numbers, int32_t origin)
+{
+    if (origin <= NO_NUMBER || origin >= ORIGINS_MAX || numbers->noted[origin]) return;
+    numbers->noted[origin] = true;
+    numbers->untold[numbers->untold_n++] = origin;
+}
+
 static int32_t number_of_origin(struct rs_work *work, uint32_t event)
 {
     struct rs_numbers *numbers = work->sink->numbers;
@@ -148,6 +163,7 @@ static int32_t number_of_origin(struct rs_work *work, uint32_t event)
     numbers->last_origin = find(&numbers->origins, key);
     if (numbers->last_origin == NO_NUMBER && numbers->listing) want(work, &numbers->wanted_origins, key, event);
     numbers->incomplete |= numbers->last_origin == NO_NUMBER;
+    note_origin(numbers, numbers->last_origin);
     return numbers->last_origin;
 }
 
@@ -347,6 +363,35 @@ int rs_work_make_numbers(struct rs_work *work, bool *ret_again, struct rs_diag *
     return make_all(work, diag);
 }
 
+/* ---- when a source was last seen ------------------------------------------------------------------ */
+
+static void note_anew(struct rs_numbers *numbers, int64_t now_us)
+{
+    memset(numbers->noted, 0, sizeof numbers->noted);
+    numbers->untold_n = 0;
+    numbers->last_origin = NO_NUMBER; /* whatever comes next is noted */
+    numbers->noted_us = now_us;
+}
+
+int rs_sink_tell_origins(struct rs_sink *sink, struct rs_diag *diag)
+{
+    static const char tell[] =
+        "UPDATE rastro.origins SET seen_at = now() WHERE origin IN "
+        "(SELECT origin FROM rastro.origins WHERE origin = ANY ($1::int[]) ORDER BY 1 FOR UPDATE)";
+    struct rs_numbers *numbers = sink->numbers;
+    int64_t now_us = rs_mono_us(sink->options.clock);
+    int err = RS_OK;
+    if (numbers->untold_n) {
+        rs_pg_array_open(&sink->params, RS_PG_INT4);
+        for (uint32_t i = 0; i < numbers->untold_n; i++) rs_pg_array_int4(&sink->params, numbers->untold[i]);
+        rs_pg_array_close(&sink->params);
+        err = rs_pg_run(sink->asking, tell, &sink->params, NULL, diag);
+        if (!err) numbers->untold_n = 0;
+    }
+    if (now_us - numbers->noted_us >= RS_DAY_US) note_anew(numbers, now_us);
+    return err;
+}
+
 /* ---- life ---------------------------------------------------------------------------------------- */
 
 void rs_sink_open_numbers(struct rs_sink *sink)
@@ -363,7 +408,7 @@ void rs_sink_forget_numbers(struct rs_sink *sink)
     rs_ids_forget(&numbers->shapes);
     memset(numbers->seen, 0, sizeof numbers->seen);
     memset(numbers->seen_shapes, 0, sizeof numbers->seen_shapes);
-    numbers->last_origin = NO_NUMBER;
+    note_anew(numbers, rs_mono_us(sink->options.clock));
 }
 
 void rs_sink_close_numbers(struct rs_sink *sink)

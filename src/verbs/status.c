@@ -2,6 +2,9 @@
 #include "print.h"
 #include "rastro/time.h"
 
+/* Owners tell how far they are every two seconds, of what held two before. */
+#define BEHIND_US (10 * RS_SECOND_US)
+
 static void print_age(struct rs_grid *grid, int64_t us, int64_t now)
 {
     int64_t s = us == RS_INSTANT_NONE ? 0 : (now - us) / RS_SECOND_US;
@@ -17,9 +20,13 @@ static const char totals_sql[] =
 enum { PARCELS, EVENTS, BAD_MESSAGES, BAD_EVENTS, ESTIMATED };
 
 static const char positions_sql[] =
-    "SELECT topic, partition, next, last_at, owner, committed_at, halted, now(), cluster "
+    "SELECT topic, partition, next, last_at, owner, committed_at, halted, now(), cluster, complete_to "
     "FROM rastro.position_list ORDER BY topic, partition, cluster";
-enum { TOPIC, PARTITION, NEXT, LAST_AT, OWNER, COMMITTED_AT, HALTED, NOW, CLUSTER };
+enum { TOPIC, PARTITION, NEXT, LAST_AT, OWNER, COMMITTED_AT, HALTED, NOW, CLUSTER, COMPLETE_TO };
+
+static const char feeds_sql[] =
+    "SELECT source, complete_to, topic, partition, owner, halted, now() FROM rastro.feed_list ORDER BY source";
+enum { FEED_SOURCE, FEED_COMPLETE_TO, FEED_TOPIC, FEED_PARTITION, FEED_OWNER, FEED_HALTED, FEED_NOW };
 
 /* ---- for people ------------------------------------------------------------------ */
 
@@ -33,10 +40,10 @@ static void print_totals(const struct rs_pg_rows *rows)
 
 static void print_positions(const struct rs_pg_rows *rows, const struct rs_options *options)
 {
-    static const struct rs_column columns[] = {{"TOPIC", false, 0},     {"PARTITION", true, 0},  {"NEXT", true, 0},
-                                               {"RECORD AGE", true, 0}, {"COMMIT AGE", true, 0}, {"OWNER", false, 0},
-                                               {"HALTED", false, 100}};
-    struct rs_grid *grid = rs_grid_new(columns, 7);
+    static const struct rs_column columns[] = {
+        {"TOPIC", false, 0},     {"PARTITION", true, 0},      {"NEXT", true, 0},   {"RECORD AGE", true, 0},
+        {"COMMIT AGE", true, 0}, {"INCOMPLETE FOR", true, 0}, {"OWNER", false, 0}, {"HALTED", false, 100}};
+    struct rs_grid *grid = rs_grid_new(columns, 8);
     for (int r = 0; r < rs_pg_count(rows); r++) {
         int64_t now = rs_pg_get_time(rows, r, NOW);
         rs_grid_put(grid, rs_pg_get_str(rows, r, TOPIC));
@@ -44,12 +51,30 @@ static void print_positions(const struct rs_pg_rows *rows, const struct rs_optio
         rs_grid_number(grid, rs_pg_get_int(rows, r, NEXT));
         print_age(grid, rs_pg_get_time(rows, r, LAST_AT), now);
         print_age(grid, rs_pg_get_time(rows, r, COMMITTED_AT), now);
+        print_age(grid, rs_pg_get_time(rows, r, COMPLETE_TO), now);
         if (rs_pg_is_null(rows, r, OWNER)) rs_grid_none(grid);
         else rs_grid_put(grid, rs_pg_get_str(rows, r, OWNER));
         rs_grid_put(grid, rs_pg_get_str(rows, r, HALTED));
     }
     rs_grid_print(grid, options, stdout);
     rs_grid_free(grid);
+}
+
+/* A source whose feed is behind, and why; others in one line. */
+static void print_feeds(const struct rs_pg_rows *rows)
+{
+    for (int r = 0; r < rs_pg_count(rows); r++) {
+        int64_t to = rs_pg_get_time(rows, r, FEED_COMPLETE_TO);
+        char text[24];
+        printf("%.*s complete to %s", RS_FMT(rs_pg_get_str(rows, r, FEED_SOURCE)), rs_minute_text(to, text));
+        if (to == RS_INSTANT_NONE || rs_pg_get_time(rows, r, FEED_NOW) - to > BEHIND_US) {
+            printf(", held back by %.*s/%lld", RS_FMT(rs_pg_get_str(rows, r, FEED_TOPIC)),
+                   (long long)rs_pg_get_int(rows, r, FEED_PARTITION));
+            if (!rs_pg_is_null(rows, r, FEED_HALTED)) fputs(", which is halted", stdout);
+            else if (rs_pg_is_null(rows, r, FEED_OWNER)) fputs(", which nobody reads", stdout);
+        }
+        putchar('\n');
+    }
 }
 
 /* ---- for machines, schema/status.schema.json ------------------------------------- */
@@ -72,15 +97,31 @@ static json_t *json_positions(const struct rs_pg_rows *rows)
 {
     json_t *list = json_array();
     for (int r = 0; r < rs_pg_count(rows); r++) {
-        json_array_append_new(list, json_pack("{s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o}", "cluster",
+        json_array_append_new(list, json_pack("{s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "cluster",
                                               rs_json_of(rs_pg_get_str(rows, r, CLUSTER)), "topic",
                                               rs_json_of(rs_pg_get_str(rows, r, TOPIC)), "partition",
                                               (json_int_t)rs_pg_get_int(rows, r, PARTITION), "next",
                                               (json_int_t)rs_pg_get_int(rows, r, NEXT), "last_record",
                                               json_time(rs_pg_get_time(rows, r, LAST_AT)), "committed",
-                                              json_time(rs_pg_get_time(rows, r, COMMITTED_AT)), "owner",
+                                              json_time(rs_pg_get_time(rows, r, COMMITTED_AT)), "complete_to",
+                                              json_time(rs_pg_get_time(rows, r, COMPLETE_TO)), "owner",
                                               rs_json_of(rs_pg_get_str(rows, r, OWNER)), "halted",
                                               rs_json_of(rs_pg_get_str(rows, r, HALTED))));
+    }
+    return list;
+}
+
+static json_t *json_feeds(const struct rs_pg_rows *rows)
+{
+    json_t *list = json_array();
+    for (int r = 0; r < rs_pg_count(rows); r++) {
+        json_array_append_new(list, json_pack("{s:o, s:o, s:{s:o, s:I, s:o, s:o}}", "source",
+                                              rs_json_of(rs_pg_get_str(rows, r, FEED_SOURCE)), "complete_to",
+                                              json_time(rs_pg_get_time(rows, r, FEED_COMPLETE_TO)), "by", "topic",
+                                              rs_json_of(rs_pg_get_str(rows, r, FEED_TOPIC)), "partition",
+                                              (json_int_t)rs_pg_get_int(rows, r, FEED_PARTITION), "owner",
+                                              rs_json_of(rs_pg_get_str(rows, r, FEED_OWNER)), "halted",
+                                              rs_json_of(rs_pg_get_str(rows, r, FEED_HALTED))));
     }
     return list;
 }
@@ -100,9 +141,13 @@ int rs_verb_status(const struct rs_options *options, struct rs_diag *diag)
     }
     if (!err) err = rs_pg_run(pg, positions_sql, NULL, &rows, diag);
     if (!err && root) json_object_set_new(root, "positions", json_positions(rows));
+    if (!err && root) err = rs_pg_run(pg, feeds_sql, NULL, &rows, diag);
+    if (!err && root) json_object_set_new(root, "feeds", json_feeds(rows));
     if (!err && root) rs_print_json(root, options, stdout);
     else if (err) json_decref(root);
     else print_positions(rows, options);
+    if (!err && table) err = rs_pg_run(pg, feeds_sql, NULL, &rows, diag);
+    if (!err && table) print_feeds(rows);
     rs_pg_close(pg);
     return err;
 }

@@ -3,6 +3,7 @@
 added, aborted transactions, a broker that goes away."""
 import os
 import signal
+import subprocess
 import time
 
 import world
@@ -176,6 +177,33 @@ class Logs(world.Case):
         self.assertGreater(applied, len(lines))
         again = self.rastro(*command, user="rastro_writer")
         self.assertNotIn("gone", again.stderr)
+
+    def test_a_transaction_that_is_still_open_holds_its_partition_back(self):
+        topic = f"{self.tag}-scans"
+        self.admin("create", topic, 2)
+        self.member("a", None, topics=[topic])
+        now = "SELECT clock_timestamp()"
+        complete = "SELECT count(*) FROM rastro.progress WHERE partition = {} AND complete_to > '{}'"
+        both = self.value(now)
+        for partition in (0, 1):
+            wait_for("idle ones are complete", lambda p=partition: self.value(complete.format(p, both)) == "1")
+        writer = subprocess.Popen([world.ADMIN, self.kafka.brokers, "transact", topic], stdin=subprocess.PIPE,
+                                  text=True)
+        self.addCleanup(writer.kill)
+        writer.stdin.write('commit\t0\tk\t{"rastro":"event/1","number":"RB123456785CN","event":'
+                           '{"time":"2026-11-01T10:00:00Z","code":"A"}}\n')
+        writer.stdin.flush()
+        time.sleep(2)  # it is in the log, and nobody may read it
+        written = self.value(now)
+        wait_for("the other goes on", lambda: self.value(complete.format(1, written)) == "1")
+        time.sleep(3)
+        self.assertEqual(self.value(complete.format(0, written)), "0", "it waits for the message")
+        writer.stdin.close()
+        self.assertEqual(writer.wait(30), 0)
+        ended = self.value(now)
+        wait_for("it goes on", lambda: self.value(complete.format(0, ended)) == "1")
+        self.assertEqual(self.value("SELECT count(*) FROM rastro.events"), "1")
+        self.end_members()
 
 
 if __name__ == "__main__":

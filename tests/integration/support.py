@@ -145,9 +145,9 @@ def told(*options):
     return [re.sub(rb"\\(.)", lambda match: letters[match[1]], value) for value in values]
 
 
-def publish(broker, topic, values, partitions=1, at_ms=None):
+def publish(broker, topic, values, partitions=1, at_ms=None, more=False):
     """Publishes values (bytes, None, or what becomes JSON) in order, in turn over
-    the partitions of a topic that is empty so far."""
+    the partitions of a topic that is empty so far, or with `more` is not."""
     at_ms = at_ms or int(time.time() * 1000)
     path = os.path.join(folder, f"{topic}.messages")
     with open(path, "wb") as out:
@@ -156,8 +156,8 @@ def publish(broker, topic, values, partitions=1, at_ms=None):
             if value is not None and not isinstance(value, bytes):
                 value = json.dumps(value).encode()
             out.write(b"%s\t%d\t%d\t\\N\t%s\n" % (topic.encode(), i % partitions, at_ms + i, escaped(value)))
-    done = subprocess.run([FEED, "--from", path, "--brokers", broker.brokers, "--no-create"], capture_output=True,
-                          text=True, timeout=60)
+    done = subprocess.run([FEED, "--from", path, "--brokers", broker.brokers, "--append" if more else "--no-create"],
+                          capture_output=True, text=True, timeout=60)
     os.unlink(path)
     if done.returncode:
         raise servers.ServerError(f"rastro-feed: {done.stderr}")

@@ -7,11 +7,12 @@ import support
 from support import CONFIG, OWNER, READER, WRITER, servers
 
 READER_VIEWS = {"change_log", "parcel_list", "link_list", "fact_list", "look_list", "shipment_list", "position_list",
-                "gap_list", "quarantine_list", "quarantine_bytes", "dictionary_list", "shape_list", "totals",
-                "migrations", "settings"}
+                "feed_list", "gap_list", "quarantine_list", "quarantine_bytes", "dictionary_list", "shape_list",
+                "totals", "migrations", "settings"}
 READER_FUNCTIONS = {"timeline", "parcel_status", "find_parcels", "journey", "mark_names", "iana"}
 # Everything that a writer changes; the rest it only adds to.
-WRITER_UPDATES = {"positions", "proofs", "source_views", "quarantined_events", "topics(name)"}
+WRITER_UPDATES = {"positions", "proofs", "source_views", "quarantined_events", "progress", "origins(seen_at)",
+                  "topics(name)"}
 DENIED = "permission denied|must be (owner|superuser)"
 
 
