@@ -25,6 +25,7 @@ struct rs_status {
 
 struct rs_carrier {
     struct rs_str id, name, country, page; /* page: a link with {number} in it, or empty */
+    bool untracked;                        /* it gives no tracking: silence says nothing */
 };
 
 struct rs_country {

@@ -33,7 +33,8 @@ enum rs_option_group {
     RS_GROUP_MIGRATE = 1 << 10,
     RS_GROUP_CONFIG = 1 << 11,
     RS_GROUP_QUARANTINE = 1 << 12,
-    RS_GROUP_RULES = 1 << 13, /* reads stall rules */
+    RS_GROUP_RULES = 1 << 13,  /* reads stall rules */
+    RS_GROUP_PARCEL = 1 << 14, /* finds one parcel */
 };
 
 enum rs_option_id {
@@ -64,6 +65,7 @@ enum rs_option_id {
     RS_OPT_SOURCE,
     RS_OPT_READER,
     RS_OPT_RECEIVED,
+    RS_OPT_NOW,
     RS_OPT_ALL,
     RS_OPT_AS_OF,
     RS_OPT_CARRIER,

@@ -10,8 +10,8 @@
  *   never_scanned   registered on the 1st, nothing since: from the 8th on (P7D)
  *   no_update       2nd accepted, 4th transit.departed, nothing since: from the
  *                   4th and the window of the leg on
- *   stuck           2nd customs.held, and held again on the 9th, 16th, 23rd: its
- *                   stage has not changed for the window, whatever was scanned
+ *   stuck           2nd customs.held, and held again on the 9th, 16th, 23rd and so
+ *                   on beyond the window: scans come, and say the same
  *   overdue         promised by the 20th, not delivered
  *   uncollected     9th pickup.ready, nothing since
  *   source_stopped  5th transit.moving, 4th of the next month the source says

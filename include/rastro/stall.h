@@ -14,13 +14,16 @@
  * the last step is open once feed time has come there, and not before.
  *
  * Rules, beside those of rules.h
+ *  - A stall began when it was due, but not before what it is due by held: a promise
+ *    that was told after it had passed is broken since it was told.
  *  - A scan restarts the clock of no_update, understood or not, unless its profile
  *    calls it synthetic or it lies ahead of its publication.  What is planned or
  *    reported restarts nothing, but a reported status is one.
  *  - never_scanned starts at the dispatch that the newest update of an order
  *    tells, else when the number was first told of.
  *  - stuck starts with the first scan of the run that has the head's stage and no
- *    other place, and needs a second one.
+ *    other place, and needs a scan of that run after the time is up: what is silent
+ *    is no_update's.
  *  - overdue starts at the end of the promise of the orders, which may be put off;
  *    without orders at that of the sources.
  *  - A journey is one parcel under several numbers: each bears the clocks from its
@@ -69,7 +72,7 @@ struct rs_stall_parcel {
     struct rs_str origin, destination; /* countries, where orders tell none: of the sources, or of an S10 number */
     enum rs_s10 s10;
     bool untracked;                       /* its carrier gives no tracking */
-    int64_t registered_us;                /* when it was first told of */
+    int64_t registered_us;                /* when it was first told of, unless an event lies earlier */
     int64_t promised_us;                  /* by sources, or RS_INSTANT_NONE */
     int64_t handed_from_us, handed_to_us; /* when it got the clocks, INT64_MIN; when it gave them on, INT64_MAX */
     const struct rs_stall_event *event;
@@ -102,6 +105,14 @@ struct rs_stalls {
     int64_t next_us; /* the earliest that a clock is due behind the feed time; RS_INSTANT_NONE */
     struct rs_situation situation;
 };
+
+/* What one message says of a parcel, which `source` told at `published_us`. */
+void rs_stall_parcel_of(const struct rs_report *report, const struct rs_catalog *catalog, struct rs_str source,
+                        int64_t published_us, struct rs_arena *arena, struct rs_stall_parcel *ret);
+
+/* The carrier whose own feed `source` is, or NULL; one in our own format is called
+ * rastro/NAME. */
+const struct rs_carrier *rs_stall_carrier(const struct rs_catalog *catalog, struct rs_str source);
 
 /* What there is of `parcel` when feed time is `feed_us`.  All of `ret` lives in
  * the arena or in `parcel`. */

@@ -154,7 +154,7 @@ static int read_aliases(struct rs_reader *reader, struct rs_catalog *catalog, ui
 
 static int read_carrier(struct rs_reader *reader, struct rs_catalog *catalog, uint32_t at)
 {
-    static const char *const keys[] = {"id", "name", "country", "page", "aliases", NULL};
+    static const char *const keys[] = {"id", "name", "country", "page", "aliases", "untracked", NULL};
     struct rs_carrier carrier = {0};
     uint32_t id, name;
     int err = rs_reader_object(reader, at, keys);
@@ -164,6 +164,8 @@ static int read_carrier(struct rs_reader *reader, struct rs_catalog *catalog, ui
     if (!err) err = rs_reader_string(reader, name, &carrier.name);
     if (!err) err = rs_reader_string(reader, rs_json_member(&reader->json, at, "country"), &carrier.country);
     if (!err) err = rs_reader_string(reader, rs_json_member(&reader->json, at, "page"), &carrier.page);
+    uint32_t untracked = rs_json_member(&reader->json, at, "untracked");
+    if (!err && untracked) err = rs_reader_bool(reader, untracked, &carrier.untracked);
     if (err) return err;
     uint32_t index = catalog->carrier_count;
     if (!rs_strmap_add(&catalog->carrier_by_id, carrier.id, index)) {

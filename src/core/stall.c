@@ -39,11 +39,11 @@ static void step_run(struct walk *w, const struct rs_stall_event *event, uint32_
                        (!rs_str_eq(run->country, event->country) ||
                         (event->city.n && run->city.n && !rs_words_alike(run->city, event->city)));
     if (!rs_str_eq(run->stage, stage) || other_place) {
-        *run = (struct run){.start = {event->instant_us, i}, .stage = stage};
+        *run = (struct run){.start = {event->instant_us, i}, .stage = stage, .last_us = event->instant_us};
     }
     if (!run->country.n) run->country = event->country;
     if (!run->city.n) run->city = event->city;
-    if (physical(event)) run->scans++;
+    if (physical(event)) run->last_us = event->instant_us;
 }
 
 static void step_status(struct walk *w, const struct rs_stall_event *event, uint32_t i)
@@ -83,6 +83,7 @@ static void step_event(struct walk *w, uint32_t i)
     if (is_reused(w, event->instant_us)) {
         forget_parcel(w);
         w->begun = i;
+        w->registered_us = event->instant_us;
     }
     w->last_us = event->instant_us;
     w->stepped = i + 1;
@@ -131,12 +132,12 @@ static struct point clock_start(const struct walk *w, enum rs_stall_kind kind)
     if (kind <= RS_STALL_source_stopped && (ended || !w->bears || w->parcel->untracked)) return none;
     switch (kind) {
     case RS_STALL_never_scanned: {
-        int64_t from = o->dispatched_us != RS_INSTANT_NONE ? o->dispatched_us : w->parcel->registered_us;
+        int64_t from = o->dispatched_us != RS_INSTANT_NONE ? o->dispatched_us : w->registered_us;
         if (from < w->parcel->handed_from_us) from = w->parcel->handed_from_us;
         return w->scanned || under_way || o->cancelled ? none : (struct point){from, w->head};
     }
     case RS_STALL_no_update: return under_way ? w->moved : none;
-    case RS_STALL_stuck: return under_way && w->run.scans > 1 ? w->run.start : none;
+    case RS_STALL_stuck: return under_way ? w->run.start : none;
     case RS_STALL_uncollected: return stage_is(status, "pickup") ? w->pickup : none;
     case RS_STALL_overdue: {
         int64_t promised = o->promised_us != RS_INSTANT_NONE ? o->promised_us : w->parcel->promised_us;
@@ -149,7 +150,7 @@ static struct point clock_start(const struct walk *w, enum rs_stall_kind kind)
     case RS_STALL_wrong_country: return w->wrong;
     case RS_STALL_number_shared: return (struct point){o->shared_us, w->head};
     case RS_STALL_bad_check_digit:
-        return w->parcel->s10 == RS_S10_BAD && !ended ? (struct point){w->parcel->registered_us, w->head} : none;
+        return w->parcel->s10 == RS_S10_BAD && !ended ? (struct point){w->registered_us, w->head} : none;
     default: return none;
     }
 }
@@ -169,17 +170,23 @@ static uint32_t pauses_of(struct walk *w, const struct rs_rule *rule)
 
 /* ---- clocks and episodes ----------------------------------------------------------------- */
 
-static void set_clock(struct walk *w, enum rs_stall_kind kind, const struct rs_rule *rule, struct point start)
+/* When it is due, by what holds since `at_us`: not before that, unless it was due
+ * then by what held until now. */
+static void set_clock(struct walk *w, enum rs_stall_kind kind, const struct rs_rule *rule, struct point start,
+                      int64_t at_us)
 {
-    struct rs_stall_clock *clock = &w->ret->clock[kind];
-    *clock = (struct rs_stall_clock){.rule = rule, .due_us = RS_INSTANT_NONE};
+    struct rs_stall_clock *clock = &w->ret->clock[kind], was = *clock;
+    *clock = (struct rs_stall_clock){.due_us = RS_INSTANT_NONE};
     if (!rule) return;
     int64_t after = rs_stall_is_tolerance(kind) ? 0 : rule->after_us;
     const struct rs_calendar *calendar = rs_rule_calendar(rule, w->calendars, &w->situation);
     uint32_t pauses = pauses_of(w, rule);
-    clock->start_us = start.at_us;
-    clock->last = start.event;
-    clock->due_us = rs_calendar_end(calendar, start.at_us, after, w->pause, pauses);
+    int64_t due = rs_calendar_end(calendar, start.at_us, after, w->pause, pauses);
+    /* Only a scan shows that it goes on saying the same; silence is no_update's. */
+    if (kind == RS_STALL_stuck && due > w->run.last_us) return;
+    bool was_due = was.rule && was.start_us == start.at_us && was.due_us == due;
+    if (due != RS_INSTANT_NONE && due < at_us && !was_due && kind != RS_STALL_stuck) due = at_us;
+    *clock = (struct rs_stall_clock){.rule = rule, .start_us = start.at_us, .due_us = due, .last = start.event};
 }
 
 static void open_episodes(struct walk *w, int64_t before_us)
@@ -217,7 +224,7 @@ static void set_clocks(struct walk *w, int64_t at_us, uint32_t by)
             episode->closed_by = by;
             w->open[kind] = RS_STALL_NONE;
         }
-        set_clock(w, kind, rule, start);
+        set_clock(w, kind, rule, start, at_us);
     }
 }
 
@@ -294,6 +301,14 @@ static void finish(struct walk *w)
     if (ret->n) qsort(ret->episode, ret->n, sizeof *ret->episode, since_cmp);
 }
 
+static int64_t first_told(const struct rs_stall_parcel *parcel)
+{
+    uint32_t i = 0;
+    while (i < parcel->event_n && !parcel->event[i].own) i++;
+    bool earlier = i < parcel->event_n && parcel->event[i].instant_us < parcel->registered_us;
+    return earlier ? parcel->event[i].instant_us : parcel->registered_us;
+}
+
 void rs_stall_look(const struct rs_rules *rules, const struct rs_calendars *calendars,
                    const struct rs_stall_parcel *parcel, int64_t feed_us, struct rs_arena *arena, struct rs_stalls *ret)
 {
@@ -310,7 +325,8 @@ void rs_stall_look(const struct rs_rules *rules, const struct rs_calendars *cale
     forget_parcel(&w);
     rs_stall_open_orders(&w, arena);
     w.bears = w.bore = parcel->handed_from_us == INT64_MIN;
-    set_clocks(&w, parcel->registered_us, RS_STALL_NONE);
+    w.registered_us = first_told(parcel);
+    set_clocks(&w, w.registered_us, RS_STALL_NONE);
 
     uint32_t event = 0, order = 0;
     int64_t at_us;

@@ -16,7 +16,7 @@ static const struct point nothing = {RS_INSTANT_NONE, RS_STALL_NONE};
 struct run {
     struct point start;
     struct rs_str stage, country, city;
-    uint32_t scans;
+    int64_t last_us; /* of its last scan */
 };
 
 struct past {
@@ -46,6 +46,7 @@ struct walk {
     uint32_t open[RS_STALL__COUNT]; /* index of the episode, or RS_STALL_NONE */
 
     bool bears, bore;        /* this number has the clocks; it had them already */
+    int64_t registered_us;
     uint32_t begun, stepped; /* the first event of the number's use, and events so far */
     int64_t last_us;         /* of the event before */
     struct rs_situation situation;

@@ -5,9 +5,28 @@
 
 #include "print.h"
 #include "rastro/clock.h"
+#include "rastro/duration.h"
 #include "rastro/file.h"
 #include "rastro/schema.h"
+#include "rastro/stall.h"
 #include "verbs.h"
+
+/* With --now: what would count as stalled then. */
+struct stalling {
+    const struct rs_schema *schema;
+    struct rs_rules *rules; /* NULL: not asked for */
+    int64_t now_us;
+    struct rs_arena *arena;
+};
+
+static struct rs_stalls look(const struct stalling *s, const struct rs_message *m, const struct rs_report *r,
+                             struct rs_stall_parcel *parcel)
+{
+    struct rs_stalls stalls;
+    rs_stall_parcel_of(r, &s->schema->catalog, m->source, m->published_us, s->arena, parcel);
+    rs_stall_look(s->rules, &s->schema->calendars, parcel, s->now_us, s->arena, &stalls);
+    return stalls;
+}
 
 /* ---- for people ------------------------------------------------------------------ */
 
@@ -162,6 +181,25 @@ static void print_rest(const struct rs_decoder *d, const struct rs_message *m)
     rs_buf_free(&buf);
 }
 
+static void print_stalls(const struct stalling *s, const struct rs_message *m, const struct rs_report *r)
+{
+    struct rs_stall_parcel parcel;
+    struct rs_stalls stalls = look(s, m, r, &parcel);
+    char since[RS_TIME_TEXT_MAX], until[RS_TIME_TEXT_MAX], start[RS_TIME_TEXT_MAX], after[RS_DURATION_TEXT_MAX];
+    printf("stalls   leg %s", rs_leg_name(stalls.situation.leg));
+    if (parcel.untracked) fputs("; its carrier gives no tracking", stdout);
+    for (uint32_t i = 0; i < stalls.n; i++) {
+        const struct rs_episode *e = &stalls.episode[i];
+        bool open = e->closed_us == INT64_MAX;
+        printf("\n  %s since %s%s%s: %s after %s", rs_stall_kind_name(e->kind), rs_time_text(e->since_us, since),
+               open ? "" : " until ", open ? "" : rs_time_text(e->closed_us, until),
+               rs_duration_text(e->rule->after_us, after), rs_time_text(e->start_us, start));
+        if (e->last != RS_STALL_NONE) printf(" %.*s", RS_FMT(parcel.event[e->last].status->name));
+        printf(" (%.*s)", RS_FMT(e->rule->name));
+    }
+    putchar('\n');
+}
+
 static void print_shipment(const struct rs_shipment *s)
 {
     char when[RS_TIME_TEXT_MAX];
@@ -173,7 +211,7 @@ static void print_shipment(const struct rs_shipment *s)
     }
 }
 
-static void print_message(const struct rs_decoder *d, const struct rs_message *m)
+static void print_message(const struct rs_decoder *d, const struct rs_message *m, const struct stalling *s)
 {
     uint32_t events = 0, rejects = 0, unmapped = 0;
     print_source(d, m);
@@ -182,6 +220,7 @@ static void print_message(const struct rs_decoder *d, const struct rs_message *m
         const struct rs_report *r = &m->report[i];
         if (r->parcel.number.n) print_parcel(d, r);
         print_events(d, r);
+        if (s->rules && r->parcel.number.n) print_stalls(s, m, r);
         events += r->event_count;
         rejects += r->reject_count;
         for (uint32_t k = 0; k < r->event_count; k++) unmapped += (r->event[k].marks & RS_MARK_unmapped_code) != 0;
@@ -288,12 +327,30 @@ static const char *result_word(const struct rs_message *m, bool rejects)
     return rejects ? "partial" : "ok";
 }
 
-static json_t *json_message(const struct rs_message *m)
+static json_t *json_stalls(const struct stalling *s, const struct rs_message *m, const struct rs_report *r)
+{
+    struct rs_stall_parcel parcel;
+    struct rs_stalls stalls = look(s, m, r, &parcel);
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < stalls.n; i++) {
+        const struct rs_episode *e = &stalls.episode[i];
+        json_array_append_new(
+            list, json_pack("{s:s, s:o, s:o, s:o, s:o}", "kind", rs_stall_kind_name(e->kind), "rule",
+                            rs_json_of(e->rule->name), "since", json_instant(e->since_us), "until",
+                            e->closed_us == INT64_MAX ? json_null() : json_instant(e->closed_us), "last",
+                            e->last == RS_STALL_NONE ? json_null() : rs_json_of_key(parcel.event[e->last].fp.b)));
+    }
+    return list;
+}
+
+static json_t *json_message(const struct rs_message *m, const struct stalling *s)
 {
     json_t *parcels = json_array(), *quarantined = json_array();
     for (uint32_t i = 0; i < m->report_count; i++) {
         const struct rs_report *r = &m->report[i];
-        if (r->parcel.number.n) json_array_append_new(parcels, json_report(r));
+        json_t *parcel = r->parcel.number.n ? json_report(r) : NULL;
+        if (parcel && s->rules) json_object_set_new(parcel, "stalls", json_stalls(s, m, r));
+        if (parcel) json_array_append_new(parcels, parcel);
         for (uint32_t k = 0; k < r->reject_count; k++) {
             json_array_append_new(quarantined, json_pack("{s:o, s:o}", "path", rs_json_of(r->reject[k].path), "reason",
                                                          rs_json_of(r->reject[k].reason)));
@@ -317,7 +374,7 @@ static json_t *json_message(const struct rs_message *m)
 
 /* ---- the verb -------------------------------------------------------------------------- */
 
-static int explain_file(struct rs_decoder *d, struct rs_arena *arena, const char *path,
+static int explain_file(struct rs_decoder *d, const struct stalling *stalling, const char *path,
                         const struct rs_options *options, bool *quarantined, struct rs_diag *diag)
 {
     struct rs_buf buf = {0};
@@ -334,14 +391,14 @@ static int explain_file(struct rs_decoder *d, struct rs_arena *arena, const char
         .source = rs_str_of(rs_opt_text(options, RS_OPT_SOURCE)),
     };
     struct rs_message message;
-    rs_decode(d, &record, arena, &message);
+    rs_decode(d, &record, stalling->arena, &message);
     if (message.outcome == RS_OUTCOME_QUARANTINED) *quarantined = true;
     if (rs_opt_is(options, RS_OPT_FORMAT, "table")) {
-        print_message(d, &message);
+        print_message(d, &message, stalling);
     } else {
-        rs_print_json(json_message(&message), options, stdout);
+        rs_print_json(json_message(&message, stalling), options, stdout);
     }
-    rs_arena_reset(arena);
+    rs_arena_reset(stalling->arena);
     rs_buf_free(&buf);
     return RS_OK;
 }
@@ -360,12 +417,17 @@ int rs_verb_explain(const struct rs_options *options, struct rs_diag *diag)
         .future_us = rs_opt_number(options, RS_OPT_FUTURE),
     };
     struct rs_decoder *d = rs_decoder_new(&schema.catalog, schema.zones, &schema.profiles, &how);
-    struct rs_arena *arena = rs_arena_new(1 << 20);
+    struct stalling stalling = {
+        .schema = &schema, .now_us = rs_opt_number(options, RS_OPT_NOW), .arena = rs_arena_new(1 << 20)};
     bool quarantined = false;
-    for (int i = 0; !err && i < rs_options_argc(options); i++) {
-        err = explain_file(d, arena, rs_options_arg(options, i), options, &quarantined, diag);
+    if (rs_opt_given(options, RS_OPT_NOW)) {
+        err = rs_schema_read_rules(&schema, rs_opt_text(options, RS_OPT_RULES), &stalling.rules, diag);
     }
-    rs_arena_free(arena);
+    for (int i = 0; !err && i < rs_options_argc(options); i++) {
+        err = explain_file(d, &stalling, rs_options_arg(options, i), options, &quarantined, diag);
+    }
+    rs_rules_free(stalling.rules);
+    rs_arena_free(stalling.arena);
     rs_decoder_free(d);
     rs_schema_close(&schema);
     if (!err && quarantined) {

@@ -31,6 +31,8 @@ except ImportError:
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path("tests/golden")
 RECEIVED = "2026-11-23T08:00:00Z"
+# By then whatever is to stall has stalled.
+NOW = "2027-01-31T00:00:00Z"
 SKIPPED = 77
 
 # Where the reference reader may differ, and why (include/rastro/json.h).  One
@@ -58,6 +60,34 @@ SAMPLES = {
     "karrio/usps-1.json": ("usps", [("9400109104250532908587", 12)]),
 }
 
+# What a person would flag of them at NOW: kind, since, rule.
+SAMPLE_STALLS = {
+    "17track/webhook-dhl-paket-1.json": [
+        ("uncollected", "2022-09-21T07:47:00Z", "default-uncollected"),
+        ("no_update", "2022-10-11T12:28:36Z", "default-domestic"),
+    ],
+    "aftership/create-1.json": [
+        ("never_scanned", "2018-08-24T06:25:32Z", "default-never-scanned"),
+        ("overdue", "2019-05-20T23:59:59.999999Z", "default-overdue"),
+    ],
+    "aftership/last-checkpoint-fedex-1.json": [],
+    "aftership/tracking-fedex-1.json": [],
+    "aftership/trackings-list-1.json": [
+        ("source_stopped", "2018-06-22T07:21:57Z", "default-source-stopped"),
+        ("never_scanned", "2018-06-29T07:21:57Z", "default-never-scanned"),
+        ("source_stopped", "2018-07-11T08:34:34Z", "default-source-stopped"),
+        ("never_scanned", "2018-07-18T08:34:34Z", "default-never-scanned"),
+    ],
+    "cainiao/pacotevicio-aliexpress-1.json": [
+        ("no_update", "2025-06-17T16:33:27Z", "default-line-haul"),
+    ],
+    "correios/linketrack-1.json": [],
+    "correios/proxyapp-1.json": [
+        ("no_update", "2021-12-30T18:26:59Z", "default-line-haul"),
+    ],
+    "karrio/usps-1.json": [],
+}
+
 
 class Run:
     """One run of the script: the program, what went wrong, what was done."""
@@ -81,7 +111,7 @@ class Run:
     def explain(self, name, path, *options):
         """Standard output as bytes, or None after a crash or an error."""
         command = [self.rastro, "explain", "--config", "/dev/null", "--schema", "schema",
-                   "--received", RECEIVED, *options, str(path)]
+                   "--received", RECEIVED, "--now", NOW, *options, str(path)]
         done = subprocess.run(command, env=self.env, capture_output=True, timeout=60)
         # 1 says that the message is quarantined.
         if done.returncode in (0, 1):
@@ -255,6 +285,10 @@ def check_sample(run, folder, file):
     found = [(parcel["number"], len(parcel["events"])) for parcel in result["parcels"]]
     if found != parcels:
         run.fail(name, f"expected {parcels}, found {found}")
+    stalls = [(stall["kind"], stall["since"], stall["rule"])
+              for parcel in result["parcels"] for stall in parcel["stalls"]]
+    if stalls != SAMPLE_STALLS[file]:
+        run.fail(name, f"expected {SAMPLE_STALLS[file]}, found {stalls}")
 
 
 def check_others(run, folder, wanted):

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import support
 from support import CONFIG, FINE, NO, UNAVAILABLE, USAGE, WRITER, servers
 
-VERBS = ("ingest", "timeline", "explain", "status", "quarantine", "offsets", "rules", "check", "config", "migrate")
+VERBS = ("ingest", "timeline", "why", "explain", "status", "quarantine", "offsets", "rules", "check", "config", "migrate")
 FAR = "192.0.2.1"  # TEST-NET: nobody
 
 

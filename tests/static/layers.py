@@ -36,7 +36,7 @@ CONTRACTS = {
     "file": "file",
     "kafka": "kafka",
     "http": "httpd",
-    "pg": "migrate pg sink",
+    "pg": "migrate pg sink stall_case",
     "app": "options pipeline schema",
 }
 LAYER_OF = {f"{name}.h": layer for layer, names in CONTRACTS.items() for name in names.split()}

@@ -210,33 +210,34 @@ Test(stall, of_a_carrier_without_tracking_is_none)
 
 /* ---- the other kinds --------------------------------------------------------------------- */
 
-Test(stall, is_stuck_where_scans_say_the_same)
+Test(stall, is_stuck_where_scans_go_on_to_say_the_same)
 {
     new_parcel("CN", "BR");
     add("2026-10-02", "customs.started", "BR");
-    add("2026-10-12", "customs.held", "BR");
-    add("2026-10-22", "customs.held", "BR");
-    cr_expect_str_eq(episodes("2026-10-31"), "");
-    cr_expect_str_eq(episodes("2026-11-02"), "stuck 2026-11-01 to open by default-stuck");
-    add("2026-11-03", "customs.released", "BR");
-    cr_expect_str_eq(episodes("2026-11-04"), "stuck 2026-11-01 to open by default-stuck", "still customs");
-    add("2026-11-05", "transit.moving", "BR");
-    cr_expect_str_eq(episodes("2026-11-06"), "stuck 2026-11-01 to 2026-11-05 by default-stuck");
+    add("2026-10-20", "customs.held", "BR");
+    add("2026-10-31", "customs.held", "BR");
+    cr_expect_str_eq(episodes("2026-11-08"), "", "since the time was up nothing came: it may be silent");
+    add("2026-11-08", "customs.held", "BR");
+    cr_expect_str_eq(episodes("2026-11-08"), "stuck 2026-11-01 to open by default-stuck");
+    add("2026-11-09", "customs.released", "BR");
+    cr_expect_str_eq(episodes("2026-11-10"), "stuck 2026-11-01 to open by default-stuck", "still customs");
+    add("2026-11-11", "transit.moving", "BR");
+    cr_expect_str_eq(episodes("2026-11-12"), "stuck 2026-11-01 to 2026-11-11 by default-stuck");
 }
 
 Test(stall, is_not_stuck_where_it_moves)
 {
     static const char *const cities[] = {"Curitiba", "São Paulo", "SAO PAULO", "Recife", "Natal"};
     new_parcel("BR", "BR");
-    for (size_t i = 0; i < COUNT(cities); i++) {
-        add(rs_test_say("2026-10-%02zu", 1 + 4 * i).p, "transit.moving", "BR")->city = rs_str_of(cities[i]);
+    for (uint32_t i = 0; i < 20; i++) {
+        struct rs_stall_event *event = add("2026-09-01", "transit.moving", "BR");
+        event->instant_us += i * 4 * RS_DAY_US;
+        event->city = rs_str_of(cities[i % COUNT(cities)]);
     }
-    cr_expect_str_eq(episodes("2026-10-19"), "");
-    struct rs_stalls stalls = look_with(rs_test_rules(), "2026-10-19");
-    cr_expect(stalls.clock[RS_STALL_stuck].rule == NULL, "one scan in the last place is no run");
-    events[3].city = events[4].city = RS_LIT("Sao Paulo");
-    stalls = look_with(rs_test_rules(), "2026-10-19");
-    cr_expect_eq(stalls.clock[RS_STALL_stuck].start_us, noon("2026-10-05"), "one place however it is spelled");
+    cr_expect_str_eq(episodes("2026-11-16"), "");
+    for (size_t i = 0; i < 20; i++) events[i].city = rs_str_of(cities[1 + i % 2]);
+    cr_expect_str_eq(episodes("2026-11-16"), "stuck 2026-10-01 to open by default-stuck",
+                     "one place, however it is spelled");
 }
 
 Test(stall, is_overdue_from_the_end_of_the_promise)
@@ -254,6 +255,30 @@ Test(stall, is_overdue_from_the_end_of_the_promise)
     cr_expect_str_eq(episodes("2026-10-09"), "", "put off in time");
     orders[1].updated_us = noon("2026-10-07");
     cr_expect_str_eq(episodes("2026-10-09"), "overdue 2026-10-05 to 2026-10-07 by default-overdue", "put off too late");
+}
+
+Test(stall, began_no_earlier_than_what_it_is_due_by)
+{
+    new_parcel("DE", "DE");
+    add("2026-09-14", "pickup.ready", "DE");
+    add("2026-10-11", "exception.generic", "DE")->kind = RS_EVENT_REPORTED;
+    cr_expect_str_eq(episodes("2026-10-12"), "uncollected 2026-09-21 to 2026-10-11 by default-uncollected; "
+                                             "no_update 2026-10-11 to open by default-domestic");
+    new_parcel("DE", "DE");
+    add_order("2026-10-06", NULL, "2026-10-02");
+    add("2026-10-05", "transit.moving", "DE");
+    cr_expect_str_eq(episodes("2026-10-09"), "overdue 2026-10-06 to open by default-overdue",
+                     "told when it had passed");
+    struct rs_stalls stalls = look_with(rs_test_rules(), "2026-10-01");
+    cr_expect_eq(stalls.next_us, noon("2026-10-06"));
+    new_parcel("DE", "DE");
+    parcel.promised_us = noon("2026-10-10");
+    add("2026-10-05", "transit.moving", "DE");
+    add("2026-10-09", "transit.moving", "DE");
+    add("2026-10-12", "transit.moving", "DE");
+    cr_expect_str_eq(episodes("2026-10-12"), "overdue 2026-10-10 to open by default-overdue");
+    stalls = look_with(rs_test_rules(), "2026-10-09");
+    cr_expect(stalls.n == 0 && stalls.next_us == noon("2026-10-10"), "a later scan is no reason to look later");
 }
 
 Test(stall, takes_the_sources_promise_where_no_order_tells_one)
@@ -351,8 +376,8 @@ Test(stall, finds_another_country_at_the_end)
     new_parcel("CN", "BR");
     add("2026-10-03", "delivered.other", "CL");
     order_to("BR", "", "")->updated_us = noon("2026-10-06");
-    cr_expect_str_eq(episodes("2026-10-07"), "contradicted.wrong_country 2026-10-03 to open by default-wrong-country",
-                     "an order that is told later is compared too");
+    cr_expect_str_eq(episodes("2026-10-07"), "contradicted.wrong_country 2026-10-06 to open by default-wrong-country",
+                     "an order that is told later is compared too, since then");
 }
 
 Test(stall, finds_a_number_that_orders_share)
