@@ -40,8 +40,10 @@ struct rs_sink_options {
     struct rs_pg_options pg;
     const struct rs_catalog *catalog;
     struct rs_memory *memory;
-    struct rs_str cluster; /* Kafka's cluster id */
-    struct rs_key member;  /* random, of this process */
+    struct rs_str cluster;    /* Kafka's cluster id */
+    const char *const *topic; /* that the group reads; they outlive the sink */
+    int topic_count;
+    struct rs_key member; /* random, of this process */
     const char *member_name;
     int worker;
     bool alone; /* the process has no other */
@@ -87,8 +89,9 @@ int rs_sink_look(struct rs_sink *sink, struct rs_diag *diag);
 /* Writes down how far our partitions are complete: where a partition's position
  * is at its end, everything up to when that was asked for, else up to the last
  * record applied.  By PostgreSQL's clock.  May be called while a batch is under
- * way. */
-int rs_sink_tell_progress(struct rs_sink *sink, struct rs_diag *diag);
+ * way.  Also counts the partitions of the group's topics that no living session
+ * owns. */
+int rs_sink_tell_progress(struct rs_sink *sink, uint32_t *ret_orphans, struct rs_diag *diag);
 
 /* Says that we no longer own it; failing is harmless, the next claim fences. */
 void rs_sink_release(struct rs_sink *sink, struct rs_partition *partition);

@@ -515,12 +515,14 @@ int rs_pipeline_run(struct rs_pipeline *p, struct rs_diag *diag)
         retry_slots(p);
         tell_group(p);
         rs_pipeline_ask_ends(p, false);
+        rs_pipeline_mind_orphans(p);
         if (p->options.until_end && all_at_end(p)) {
             halted_n = count_halted(p, &halted);
             rs_pipeline_ask_ends(p, true);
             break;
         }
     }
+    rs_pipeline_send_visitor_away(p);
     wind_down(p);
     end_threads(p);
     if (p->fatal) return rs_fail(diag, RS_E_SERVER, "kafka: the client cannot go on");

@@ -90,6 +90,7 @@ struct rs_worker {
     bool running;
     int64_t committed_us;     /* monotonic, of the last commit; read when the writer has ended */
     int slots;                /* how many were given to it */
+    rs_atomic_u64 orphans;    /* writer -> owner: partitions of its topics that nobody owns */
     rs_atomic_bool ends_told; /* owner -> writer: the last ends are not yet read (the writer's release pairs with
                                  the owner's acquire) */
 };
@@ -110,6 +111,9 @@ struct rs_pipeline {
     rs_atomic_bool ended; /* all worker threads are gone */
     bool revoking;        /* a revocation is to be answered */
     int64_t revoke_deadline_us;
+    struct rs_kafka *visitor;     /* see pipeline_orphans.c */
+    int64_t orphans_us, visit_us; /* since when there are some; when the visitor came, or goes again */
+    int64_t visit_pause_us;
     int64_t tell_us, ask_ends_us; /* when it is time to */
     int64_t asked_ends_us;        /* when it was done last, or 0 */
     int64_t polled_us;            /* monotonic, of the first poll */
@@ -120,6 +124,10 @@ struct rs_pipeline {
 /* Asks Kafka where partitions end, and tells the workers: if it is time to, or
  * for the `last` time. */
 void rs_pipeline_ask_ends(struct rs_pipeline *p, bool last);
+
+/* Has partitions that nobody owns shared out again. */
+void rs_pipeline_mind_orphans(struct rs_pipeline *p);
+void rs_pipeline_send_visitor_away(struct rs_pipeline *p);
 
 int rs_worker_open(struct rs_worker *worker, struct rs_diag *diag);
 void rs_worker_start(struct rs_worker *worker);

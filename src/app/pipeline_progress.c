@@ -28,7 +28,8 @@ static void tell_worker(struct rs_worker *worker, struct rs_slot *const *slot, c
         ends->of[ends->count].slot = slot[i];
         ends->of[ends->count++].end = found[i].offset;
     }
-    if (!ends->count) {
+    if (!ends->count) { /* it looks after nothing now */
+        rs_store_relaxed_u64(&worker->orphans, 0);
         free(ends);
         return;
     }
@@ -52,7 +53,7 @@ void rs_pipeline_ask_ends(struct rs_pipeline *p, bool last)
         n++;
     }
     if (n && rs_kafka_ends(p->kafka, end, n, ENDS_TIMEOUT_MS, &diag)) rs_debug("%s", diag.text);
-    for (int i = 0; n && p->asked_ends_us && i < p->options.workers; i++) {
+    for (int i = 0; p->asked_ends_us && i < p->options.workers; i++) {
         /* One that did not take the last letter yet stands before PostgreSQL. */
         if (!last && rs_load_acquire_bool(&p->worker[i].ends_told)) continue;
         tell_worker(&p->worker[i], slot, end, n, p->asked_ends_us);

@@ -338,7 +338,9 @@ static void take_ends(struct rs_worker *w, struct rs_ends *ends)
     rs_store_release_bool(&w->ends_told, false);
     if (!w->under_way && rs_sink_look(w->sink, &diag)) rs_warn_every(10, "%s", diag.text);
     report_lost(w);
-    if (rs_sink_tell_progress(w->sink, &diag)) rs_warn_every(10, "%s", diag.text);
+    uint32_t orphans = 0;
+    if (rs_sink_tell_progress(w->sink, &orphans, &diag)) rs_warn_every(10, "%s", diag.text);
+    rs_store_relaxed_u64(&w->orphans, orphans);
 }
 
 /* Waits until the batch under way is written, and goes on with what is left. */
@@ -462,6 +464,8 @@ int rs_worker_open(struct rs_worker *w, struct rs_diag *diag)
         .catalog = &o->schema->catalog,
         .memory = p->memory,
         .cluster = rs_str_of(p->cluster),
+        .topic = o->kafka.topic,
+        .topic_count = o->kafka.topic_count,
         .member = p->member,
         .member_name = o->member_name,
         .worker = w->number,

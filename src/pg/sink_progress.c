@@ -46,9 +46,15 @@ static void put_ends(struct rs_sink *sink)
     rs_pg_array_open(params, RS_PG_TIME);
     for (uint32_t i = 0; i < n; i++) rs_pg_array_time(params, by_server(sink, list[i]->end_us));
     rs_pg_array_close(params);
+    rs_pg_array_open(params, RS_PG_TEXT);
+    for (int i = 0; i < sink->options.topic_count; i++) {
+        struct rs_str topic = rs_str_of(sink->options.topic[i]);
+        rs_pg_array_bytes(params, topic.p, topic.n);
+    }
+    rs_pg_array_close(params);
 }
 
-int rs_sink_tell_progress(struct rs_sink *sink, struct rs_diag *diag)
+int rs_sink_tell_progress(struct rs_sink *sink, uint32_t *ret_orphans, struct rs_diag *diag)
 {
     static const char tell[] =
         "WITH told AS (INSERT INTO rastro.progress AS g (cluster, topic, partition, complete_to, told_at) "
@@ -59,7 +65,9 @@ int rs_sink_tell_progress(struct rs_sink *sink, struct rs_diag *diag)
         "WHERE p.next >= w.ending OR p.last_at IS NOT NULL ORDER BY 2, 3 "
         "ON CONFLICT (cluster, topic, partition) DO UPDATE "
         "SET complete_to = greatest(g.complete_to, excluded.complete_to), told_at = excluded.told_at RETURNING 1) "
-        "SELECT clock_timestamp(), (SELECT count(*) FROM told)";
+        "SELECT clock_timestamp(), (SELECT count(*) FROM rastro.positions p "
+        "WHERE p.cluster = $1 AND p.topic = ANY ($6::text[]) AND NOT EXISTS (SELECT FROM pg_stat_activity a "
+        "WHERE a.pid = p.backend_pid AND a.backend_start = p.backend_start))";
     struct rs_pg_rows *rows;
     int err = RS_OK;
     if (!sink->owned.n || !rs_pg_alive(sink->asking)) return RS_OK; /* a batch, or the next look, connects again */
@@ -69,5 +77,6 @@ int rs_sink_tell_progress(struct rs_sink *sink, struct rs_diag *diag)
     err = rs_pg_run(sink->asking, tell, &sink->params, &rows, diag);
     if (err) return err;
     learn_clock(sink, rows);
+    *ret_orphans = (uint32_t)rs_pg_get_int(rows, 0, 1);
     return rs_sink_tell_origins(sink, diag);
 }

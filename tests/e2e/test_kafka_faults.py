@@ -51,6 +51,19 @@ class Groups(world.Case):
         self.end_members()
         self.judge(truth)
 
+    def test_partitions_that_a_static_member_dropped_and_nobody_took_find_an_owner(self):
+        truth = self.feed(messages=12000)
+        patient = [*SMALL, "-X", "session.timeout.ms=10000"]
+        b = self.member("b", truth, *patient, "--instance", "b", RASTRO_KILL="in-revoke")
+        self.wait_applied(truth, 0.1)
+        # It dies between giving partitions up and joining again, and is back before it is missed.
+        self.member("a", truth, *patient, "--instance", "a")
+        self.assertEqual(b.wait(60), -signal.SIGKILL, b.tail())
+        self.member("b", truth, *patient, "--instance", "b")
+        self.wait_applied(truth)
+        self.end_members()
+        self.judge(truth)
+
     def test_broker_goes_away_and_comes_back(self):
         truth = self.feed(messages=12000)
         for name in ("a", "b"):
