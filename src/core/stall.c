@@ -189,6 +189,18 @@ static void set_clock(struct walk *w, enum rs_stall_kind kind, const struct rs_r
     *clock = (struct rs_stall_clock){.rule = rule, .start_us = start.at_us, .due_us = due, .last = start.event};
 }
 
+static struct rs_episode *add_episode(struct walk *w)
+{
+    struct rs_stalls *ret = w->ret;
+    if (ret->n == w->episode_room) {
+        struct rs_episode *old = ret->episode;
+        w->episode_room = w->episode_room ? w->episode_room * 2 : 8;
+        ret->episode = rs_arena_get(w->arena, w->episode_room * sizeof *ret->episode);
+        if (ret->n) memcpy(ret->episode, old, ret->n * sizeof *old);
+    }
+    return &ret->episode[ret->n++];
+}
+
 static void open_episodes(struct walk *w, int64_t before_us)
 {
     for (enum rs_stall_kind kind = 0; kind < RS_STALL__COUNT; kind++) {
@@ -196,7 +208,7 @@ static void open_episodes(struct walk *w, int64_t before_us)
         if (!clock->rule || clock->due_us == RS_INSTANT_NONE || w->open[kind] != RS_STALL_NONE) continue;
         if (clock->due_us >= before_us || clock->due_us > w->feed_us) continue;
         w->open[kind] = w->ret->n;
-        w->ret->episode[w->ret->n++] = (struct rs_episode){
+        *add_episode(w) = (struct rs_episode){
             .kind = kind,
             .rule = clock->rule,
             .start_us = clock->start_us,
@@ -312,11 +324,9 @@ static int64_t first_told(const struct rs_stall_parcel *parcel)
 void rs_stall_look(const struct rs_rules *rules, const struct rs_calendars *calendars,
                    const struct rs_stall_parcel *parcel, int64_t feed_us, struct rs_arena *arena, struct rs_stalls *ret)
 {
-    struct walk w = {.rules = rules, .calendars = calendars, .parcel = parcel, .feed_us = feed_us, .ret = ret};
-    /* Each step opens at most one of a kind. */
-    uint32_t steps = parcel->event_n + parcel->order_n + 3;
+    struct walk w = {
+        .rules = rules, .calendars = calendars, .parcel = parcel, .feed_us = feed_us, .ret = ret, .arena = arena};
     *ret = (struct rs_stalls){0};
-    ret->episode = rs_arena_get(arena, (size_t)steps * RS_STALL__COUNT * sizeof *ret->episode);
     w.past = rs_arena_get(arena, ((size_t)parcel->event_n + 1) * sizeof *w.past);
     w.pause = rs_arena_get(arena, ((size_t)parcel->event_n + 1) * sizeof *w.pause);
     w.situation.carrier = parcel->carrier;

@@ -43,9 +43,11 @@ struct walk {
     const struct rs_stall_parcel *parcel;
     int64_t feed_us;
     struct rs_stalls *ret;
+    struct rs_arena *arena;
+    uint32_t episode_room;
     uint32_t open[RS_STALL__COUNT]; /* index of the episode, or RS_STALL_NONE */
 
-    bool bears, bore;        /* this number has the clocks; it had them already */
+    bool bears, bore; /* this number has the clocks; it had them already */
     int64_t registered_us;
     uint32_t begun, stepped; /* the first event of the number's use, and events so far */
     int64_t last_us;         /* of the event before */

@@ -112,6 +112,22 @@ Test(calendar, of_any_start_runs_as_long_as_it_was_set)
     }
 }
 
+Test(calendar, of_the_source_tree_knows_where_parcels_come_from_and_go_to)
+{
+    static const char *const countries[] = {"CN", "BR", "DE", "FR", "ES", "IT", "NL", "PL", "GB", "US", "CA", "MX"};
+    for (size_t i = 0; i < COUNT(countries); i++) {
+        const struct rs_calendar *calendar = rs_calendar_of(rs_test_calendars(), rs_str_of(countries[i]));
+        cr_assert(calendar, "%s", countries[i]);
+        cr_expect(!rs_calendar_works(calendar, (int32_t)rs_days_from_civil(2026, 1, 1)), "%s", countries[i]);
+        cr_expect(!rs_calendar_works(calendar, (int32_t)rs_days_from_civil(2026, 8, 16)), "%s", countries[i]);
+        cr_expect(rs_calendar_works(calendar, (int32_t)rs_days_from_civil(2026, 8, 18)), "%s", countries[i]);
+    }
+    const struct rs_calendar *china = rs_calendar_of(rs_test_calendars(), RS_LIT("CN"));
+    cr_expect(rs_calendar_works(china, (int32_t)rs_days_from_civil(2026, 2, 14)),
+              "a Saturday before the Spring Festival");
+    cr_expect(!rs_calendar_works(china, (int32_t)rs_days_from_civil(2026, 2, 17)));
+}
+
 Test(calendar, names_what_is_wrong_and_where)
 {
     static const struct {
