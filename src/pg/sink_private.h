@@ -33,9 +33,9 @@ struct rs_work_parcel {
     enum rs_s10 s10;
     enum rs_work_way way;
     int64_t id;
-    bool exists;                 /* its row was there before this batch */
-    bool added;                  /* its row is inserted by this transaction */
-    uint32_t ref, ref_n;         /* its references, in the messages' order */
+    bool exists;         /* its row was there before this batch */
+    bool added;          /* its row is inserted by this transaction */
+    uint32_t ref, ref_n; /* its references, in the messages' order */
     struct rs_quick quick;
     struct rs_table_ref base;     /* what the table had before the rows were read */
     struct rs_parcel_state state; /* by ROWS: all that is known; by QUICK: what is new */
@@ -165,7 +165,7 @@ struct rs_sink {
     struct rs_strmap dictionary_by_source; /* -> index */
     struct rs_raw_dictionary dictionary[64];
     uint32_t dictionary_n;
-    int64_t next_id, last_id; /* of the current block */
+    int64_t next_id, last_id;        /* of the current block */
     int64_t clock_us, clock_mono_us; /* PostgreSQL's clock, and ours when its answer came; 0: not asked yet */
     struct rs_numbers *numbers;
 

@@ -66,7 +66,9 @@ int rs_sink_tell_progress(struct rs_sink *sink, uint32_t *ret_orphans, struct rs
         "ON CONFLICT (cluster, topic, partition) DO UPDATE "
         "SET complete_to = greatest(g.complete_to, excluded.complete_to), told_at = excluded.told_at RETURNING 1) "
         "SELECT clock_timestamp(), (SELECT count(*) FROM rastro.positions p "
-        "WHERE p.cluster = $1 AND p.topic = ANY ($6::text[]) AND NOT EXISTS (SELECT FROM pg_stat_activity a "
+        /* One that nobody claimed for a day may not be there any more. */
+        "WHERE p.cluster = $1 AND p.topic = ANY ($6::text[]) AND p.claimed_at > now() - interval '1 day' "
+        "AND NOT EXISTS (SELECT FROM pg_stat_activity a "
         "WHERE a.pid = p.backend_pid AND a.backend_start = p.backend_start))";
     struct rs_pg_rows *rows;
     int err = RS_OK;
