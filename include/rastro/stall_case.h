@@ -1,4 +1,4 @@
-/* stall_case.h - what PostgreSQL has of a parcel, as stall.h asks for it.
+/* stall_case.h - what PostgreSQL has of parcels, as stall.h asks for it.
  *
  * Through the views of readers alone.  A journey's numbers are read together: the
  * events of all of them, the orders that name any, and from when to when the one
@@ -11,20 +11,23 @@
 #include "rastro/pg.h"
 #include "rastro/stall.h"
 
+/* Of a longer timeline only the end is looked at. */
+#define RS_STALL_EVENTS_MAX 10000
+
 /* Whose event it is, for people; beside rs_stall_parcel.event. */
 struct rs_stall_words {
     struct rs_str source, text, number, place;
 };
 
 struct rs_stall_case {
-    int64_t parcel_id;
+    int64_t parcel_id; /* 0: there is no such parcel */
     struct rs_str number;
     struct rs_stall_parcel parcel;
     struct rs_stall_words *words;
 
-    /* The least feed time of the sources that told of it; where none did, of all
-     * partitions, and without a source.  RS_INSTANT_NONE: somebody did not tell yet
-     * how far it is. */
+    /* The least feed time of the sources that told of it; where none did lately, of
+     * all partitions, and without a source.  RS_INSTANT_NONE: somebody did not tell
+     * yet how far it is. */
     int64_t feed_us;
     struct rs_str feed_source, feed_topic; /* what holds it back most */
     int32_t feed_partition;
@@ -33,9 +36,10 @@ struct rs_stall_case {
     struct rs_str looked_by;
 };
 
-/* `as_of_us`: what was recorded up to then, or RS_INSTANT_NONE; facts, orders and
+/* For parcels in the order of their ids, each once; `ret` has room for as many.
+ * `as_of_us`: what was recorded up to then, or RS_INSTANT_NONE; facts, orders and
  * links are those of today.  All of `ret` lives in the arena. */
-int rs_stall_case_load(struct rs_pg *pg, const struct rs_catalog *catalog, int64_t parcel_id, int64_t as_of_us,
-                       struct rs_arena *arena, struct rs_stall_case *ret, struct rs_diag *diag);
+int rs_stall_cases_load(struct rs_pg *pg, const struct rs_catalog *catalog, const int64_t *parcel_id, uint32_t n,
+                        int64_t as_of_us, struct rs_arena *arena, struct rs_stall_case *ret, struct rs_diag *diag);
 
 #endif

@@ -250,7 +250,8 @@ static int look(struct why *w, struct rs_pg *pg, const struct rs_catalog *catalo
 {
     bool past = rs_opt_given(w->options, RS_OPT_AS_OF);
     int64_t as_of = past ? rs_opt_number(w->options, RS_OPT_AS_OF) : RS_INSTANT_NONE;
-    int err = rs_stall_case_load(pg, catalog, parcel_id, as_of, arena, &w->c, diag);
+    int err = rs_stall_cases_load(pg, catalog, &parcel_id, 1, as_of, arena, &w->c, diag);
+    if (!err && !w->c.parcel_id) err = rs_fail(diag, RS_E_ANSWER_NO, "parcel %lld is gone", (long long)parcel_id);
     if (err) return err;
     w->feed_us = w->c.feed_us;
     if (past && w->feed_us > as_of) w->feed_us = as_of;

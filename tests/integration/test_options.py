@@ -43,7 +43,8 @@ class CommandLine(support.Test):
         self.complaint("timeline", "X", "--carrier", code=USAGE, says="--carrier needs ID")
         self.complaint("ingest", code=USAGE, says="no topic to read: name one with --topic")
         self.complaint("quarantine", "delete", code=USAGE, says="expected list, show ID, or export")
-        self.complaint("rules", "look", code=USAGE, says="expected check")
+        self.complaint("rules", "look", code=USAGE, says="expected check, or test")
+        self.complaint("rules", "test", code=USAGE, says="name the rules to be tried with --rules")
 
     def test_stall_rules_are_shown_in_order(self):
         rules = self.run_rastro("rules", "check", "--format", "json").json

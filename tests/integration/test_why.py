@@ -155,6 +155,17 @@ class Why(support.Test):
             self.assertEqual((result["stalled"], result["untracked"], result["episodes"]), (False, True, []))
             self.assertIn("NOT      its carrier, correios, gives no tracking", self.said("SILENT1", "--schema", schema))
 
+    def test_other_rules_are_tried_on_all_parcels(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            json.dump({"version": 7, "rules": [{"name": "patient", "kind": "no_update", "after": "P45D"}]}, file)
+            file.flush()
+            tried = self.run_rastro("rules", "test", "--rules", file.name, "--format", "json", user=READER)
+        self.fits("rules-test", tried.json)
+        counts = {row["kind"]: (row["now"], row["then"], row["would_open"], row["would_withdraw"]) for row in tried.json}
+        self.assertEqual(counts["no_update"], (2, 1, 0, 1), "NEXT1 is silent for 50 days, SILENT1 for 40")
+        self.assertEqual(counts["never_scanned"], (1, 0, 0, 1))
+        self.assertIn("version 7 beside 1, 6 parcels: would open 0, withdraw 3", tried.err)
+
     def test_what_is_not_there_is_said(self):
         self.complaint("why", "AA999", code=NO, says="AA999: never heard of")
         self.complaint("why", code=USAGE, says="name one tracking number or order")
