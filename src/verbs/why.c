@@ -58,13 +58,17 @@ static void put_days(const struct why *w, const struct rs_rule *rule, struct rs_
     if (calendar) rs_buf_printf(line, " of working days of %.*s", RS_FMT(calendar->country));
 }
 
-/* Both sides of what contradicts. */
-static void put_registered(const struct why *w, enum rs_stall_kind kind, struct rs_buf *line)
+/* The other side of what was told. */
+static void put_registered(const struct why *w, const struct rs_episode *e, struct rs_buf *line)
 {
     const struct rs_stall_parcel *parcel = &w->c.parcel;
     const struct rs_stall_order *order = parcel->order_n ? &parcel->order[parcel->order_n - 1] : NULL;
+    if (e->kind == RS_STALL_overdue) {
+        rs_buf_puts(line, RS_LIT("; promised by "));
+        put_time(line, e->start_us);
+    }
     if (!order) return;
-    switch (kind) {
+    switch (e->kind) {
     case RS_STALL_scan_before_dispatch:
         rs_buf_puts(line, RS_LIT("; dispatched "));
         put_time(line, order->dispatched_us);
@@ -91,7 +95,7 @@ static void print_episode(const struct why *w, const struct rs_episode *e, struc
     rs_buf_printf(line, ", rule %.*s v%u", RS_FMT(e->rule->name), rs_rules_version(w->rules));
     put(open ? "STALLED" : "WAS", line);
     put_event(w, e->last, line);
-    put_registered(w, e->kind, line);
+    put_registered(w, e, line);
     put("  last", line);
     if (e->since_us != e->start_us) {
         put_time(line, e->start_us);

@@ -117,6 +117,7 @@ class Why(support.Test):
         self.assertEqual(kinds, {"overdue": (ago(35), ago(30)), "contradicted.delivered_elsewhere": (ago(30), None)})
         said = self.said("ORDERED1")
         self.assertRegex(said, r"delivered.other, Recife BR, .*; ordered to Fortaleza CE BR\n")
+        self.assertRegex(said, r"transit.arrived BR, .*; promised by \S+ \S+Z\n")
 
     def test_a_number_that_nobody_scanned_is_told_from_its_dispatch(self):
         result = self.why("UNSEEN1")
