@@ -186,8 +186,8 @@ class Loaded(support.Test):
         line = self.run_rastro("status", "--format", "ndjson", user=READER).out
         self.assertEqual((line.count("\n"), json.loads(line)), (1, value))
         csv = self.run_rastro("status", "--format", "csv", user=READER).out.split("\r\n")
-        self.assertEqual(csv[0], "topic,partition,next,record_age,commit_age,owner,halted")
-        self.assertRegex(csv[1], r"^first,0,8,\d+ s,\d+ s,,$")
+        self.assertEqual(csv[0], "topic,partition,next,record_age,commit_age,incomplete_for,owner,halted")
+        self.assertRegex(csv[1], r"^first,0,8,\d+ s,\d+ s,\d+ s,,$")
 
     def test_an_empty_database_has_a_status(self):
         self.loaded = self.new_database("rastro")
@@ -296,7 +296,7 @@ class Check(support.Test):
         tables = ("positions", "topics", "sources", "profiles", "proofs")
         before = [self.rows(table) for table in tables]
         out = self.check("--brokers", self.broker.brokers, "--topic", "scans")
-        self.assertEqual([line.split()[0] for line in out.splitlines()], ["ok"] * 5)
+        self.assertEqual([line.split()[0] for line in out.splitlines()], ["ok"] * 6)
         self.assertRegex(out, rf"(?m)^ok      postgresql .*{self.database}, schema {support.VERSION} ")
         self.assertRegex(out, r"(?m)^ok      kafka .*, scans:3$")
         self.assertEqual([self.rows(table) for table in tables], before)
