@@ -63,6 +63,7 @@ int rs_catalog_read_countries(struct rs_catalog *catalog, const char *file, stru
 
 /* NULL when unknown. */
 const struct rs_status *rs_status_named(const struct rs_catalog *catalog, struct rs_str name);
+const struct rs_status *rs_status_numbered(const struct rs_catalog *catalog, int64_t id); /* as PostgreSQL has it */
 const struct rs_carrier *rs_carrier_named(const struct rs_catalog *catalog, struct rs_str id);
 
 /* The carrier that `source` calls `alias`: by the source's aliases, then by our

@@ -52,6 +52,9 @@ static inline struct rs_str rs_str_trim(struct rs_str s)
     return !s.n || ((unsigned char)s.p[0] > ' ' && (unsigned char)s.p[s.n - 1] > ' ') ? s : rs_str_trim_ends(s);
 }
 
+/* With ASCII letters in lower case, in `out`; empty when it is longer than that. */
+struct rs_str rs_str_lower(struct rs_str s, char *out, uint32_t room);
+
 /* At most `max` bytes of UTF-8, without half of a character at the end. */
 struct rs_str rs_str_cut(struct rs_str s, uint32_t max);
 

@@ -28,6 +28,16 @@ struct rs_str rs_str_trim_ends(struct rs_str s)
     return s;
 }
 
+struct rs_str rs_str_lower(struct rs_str s, char *out, uint32_t room)
+{
+    if (s.n > room) return RS_STR_NONE;
+    for (uint32_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        out[i] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+    }
+    return (struct rs_str){out, s.n};
+}
+
 struct rs_str rs_str_cut(struct rs_str s, uint32_t max)
 {
     if (s.n <= max) return s;

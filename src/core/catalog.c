@@ -109,6 +109,14 @@ const struct rs_status *rs_status_named(const struct rs_catalog *catalog, struct
     return i == RS_STRMAP_NONE ? NULL : &catalog->status[i];
 }
 
+const struct rs_status *rs_status_numbered(const struct rs_catalog *catalog, int64_t id)
+{
+    for (uint32_t i = 0; i < catalog->status_count; i++) {
+        if (catalog->status[i].id == id) return &catalog->status[i];
+    }
+    return NULL;
+}
+
 /* ---- carriers ------------------------------------------------------------------ */
 
 static uint32_t joint(char *out, struct rs_str a, struct rs_str b)
@@ -208,21 +216,11 @@ const struct rs_carrier *rs_carrier_of(const struct rs_catalog *catalog, struct 
 
 /* ---- countries ------------------------------------------------------------------ */
 
-static struct rs_str lower(struct rs_str word, char out[KEY_MAX])
-{
-    if (word.n > KEY_MAX) return RS_STR_NONE;
-    for (uint32_t i = 0; i < word.n; i++) {
-        char c = word.p[i];
-        out[i] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
-    }
-    return (struct rs_str){out, word.n};
-}
-
 static int add_country_word(struct rs_reader *reader, struct rs_catalog *catalog, uint32_t at, struct rs_str word,
                             uint32_t country)
 {
     char key[KEY_MAX];
-    struct rs_str lowered = rs_arena_str(catalog->arena, lower(word, key));
+    struct rs_str lowered = rs_arena_str(catalog->arena, rs_str_lower(word, key, KEY_MAX));
     if (rs_strmap_add(&catalog->country_by_word, lowered, country)) return RS_OK;
     return rs_reader_fail(reader, at, "\"%.*s\" names two countries", RS_FMT(word));
 }
@@ -284,7 +282,7 @@ int rs_catalog_read_countries(struct rs_catalog *catalog, const char *file, stru
 const struct rs_country *rs_country_of(const struct rs_catalog *catalog, struct rs_str word)
 {
     char key[KEY_MAX];
-    uint32_t i = rs_strmap_get(&catalog->country_by_word, lower(word, key));
+    uint32_t i = rs_strmap_get(&catalog->country_by_word, rs_str_lower(word, key, KEY_MAX));
     return i == RS_STRMAP_NONE ? NULL : &catalog->country[i];
 }
 

@@ -56,16 +56,6 @@ const char *rs_leg_name(enum rs_leg leg)
     return names[leg];
 }
 
-static struct rs_str lower(struct rs_str word, char out[SERVICE_MAX])
-{
-    if (word.n > SERVICE_MAX) return RS_STR_NONE;
-    for (uint32_t i = 0; i < word.n; i++) {
-        char c = word.p[i];
-        out[i] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
-    }
-    return (struct rs_str){out, word.n};
-}
-
 /* ---- the sides of a rule ---------------------------------------------------------- */
 
 typedef int read_value_fn(struct reading *reading, uint32_t at, struct rs_str word, struct rs_rule_fits *fits);
@@ -99,7 +89,7 @@ static int read_service(struct reading *reading, uint32_t at, struct rs_str word
     char room[SERVICE_MAX];
     uint32_t value;
     if (!word.n || word.n > SERVICE_MAX) return rs_reader_fail(&reading->r, at, "empty, or over %d bytes", SERVICE_MAX);
-    int err = value_of(reading, at, &reading->rules->service, lower(word, room), &value);
+    int err = value_of(reading, at, &reading->rules->service, rs_str_lower(word, room, SERVICE_MAX), &value);
     if (!err) rs_set_add(&fits->box[0].side[RS_SIDE_SERVICE], value);
     return err;
 }
@@ -450,7 +440,7 @@ const struct rs_rule *rs_rules_match(const struct rs_rules *rules, enum rs_stall
     char room[SERVICE_MAX];
     const uint32_t point[RS_SIDE__COUNT] = {
         [RS_SIDE_CARRIER] = known_value(&rules->carrier, situation->carrier),
-        [RS_SIDE_SERVICE] = known_value(&rules->service, lower(situation->service, room)),
+        [RS_SIDE_SERVICE] = known_value(&rules->service, rs_str_lower(situation->service, room, SERVICE_MAX)),
         [RS_SIDE_STATUS] = situation->status ? situation->status->rank : RS_VALUE_OTHER,
         [RS_SIDE_LEG] = situation->leg,
         [RS_SIDE_FROM] = known_value(&rules->country, situation->origin),

@@ -200,7 +200,7 @@ static void read_known(struct rs_work *work, const struct rs_pg_rows *rows, int 
         .said = rs_pg_get_key(rows, r, 2),
         .instant_us = rs_pg_get_time(rows, r, 3),
         .sequence = rs_pg_is_null(rows, r, 4) ? 0 : rs_pg_get_int(rows, r, 4),
-        .status = rs_work_status_of(work, rs_pg_get_int(rows, r, 5)),
+        .status = rs_status_numbered(work->sink->options.catalog, rs_pg_get_int(rows, r, 5)),
         .reading = {(uint16_t)rs_pg_get_int(rows, r, 6), (uint16_t)rs_pg_get_int(rows, r, 7)},
         .source = (int32_t)rs_pg_get_int(rows, r, 8),
         .marks = (uint16_t)(traits >> 8),

@@ -203,6 +203,8 @@ int rs_sink_settle_in(struct rs_sink *sink, struct rs_diag *diag);
 /* Connects until it works and claims every partition of ours again; those that
  * have another owner by now are lost. */
 int rs_sink_come_back(struct rs_sink *sink, struct rs_diag *diag);
+/* The cluster, and the topics and numbers of our partitions, as parameters. */
+void rs_sink_put_owned(struct rs_sink *sink);
 /* Nothing of the partition may be written any more. */
 void rs_sink_lose(struct rs_sink *sink, struct rs_partition *partition);
 /* Those of the batch's partitions that are not where the batch starts, or not ours. */
@@ -321,16 +323,6 @@ static inline const struct rs_batch_message *rs_work_message(const struct rs_wor
 static inline const struct rs_partition *rs_work_partition(const struct rs_work *work, uint32_t i)
 {
     return work->batch->part[work->batch->message[i].part].partition;
-}
-
-/* NULL: none, or written by a newer release. */
-static inline const struct rs_status *rs_work_status_of(const struct rs_work *work, int64_t id)
-{
-    const struct rs_catalog *catalog = work->sink->options.catalog;
-    for (uint32_t i = 0; i < catalog->status_count; i++) {
-        if (catalog->status[i].id == id) return &catalog->status[i];
-    }
-    return NULL;
 }
 
 #endif

@@ -33,13 +33,7 @@ static void put_ends(struct rs_sink *sink)
     struct rs_pg_params *params = &sink->params;
     struct rs_partition *const *list = sink->owned.list;
     uint32_t n = sink->owned.n;
-    rs_pg_text(params, sink->options.cluster);
-    rs_pg_array_open(params, RS_PG_TEXT);
-    for (uint32_t i = 0; i < n; i++) rs_pg_array_bytes(params, list[i]->topic.p, list[i]->topic.n);
-    rs_pg_array_close(params);
-    rs_pg_array_open(params, RS_PG_INT4);
-    for (uint32_t i = 0; i < n; i++) rs_pg_array_int4(params, list[i]->number);
-    rs_pg_array_close(params);
+    rs_sink_put_owned(sink);
     rs_pg_array_open(params, RS_PG_INT8);
     for (uint32_t i = 0; i < n; i++) rs_pg_array_int8(params, list[i]->end < 0 ? INT64_MAX : list[i]->end);
     rs_pg_array_close(params);

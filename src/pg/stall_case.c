@@ -70,14 +70,6 @@ static struct rs_str country_at(struct loading *l, const struct rs_pg_rows *rows
     return country ? country->iso2 : RS_STR_NONE;
 }
 
-static const struct rs_status *status_of(const struct rs_catalog *catalog, int64_t id)
-{
-    for (uint32_t i = 0; i < catalog->status_count; i++) {
-        if (catalog->status[i].id == id) return &catalog->status[i];
-    }
-    return NULL; /* a newer release's */
-}
-
 /* ---- events ------------------------------------------------------------------------ */
 
 static const char events_sql[] = JOURNEYS
@@ -129,8 +121,8 @@ static int load_events(struct loading *l, struct rs_diag *diag)
         c->words = rs_arena_get(l->arena, (size_t)(end - r) * sizeof *c->words);
         uint32_t n = 0;
         for (; r < end; r++) {
-            const struct rs_status *status = status_of(l->catalog, rs_pg_get_int(rows, r, STATUS));
-            if (!status) continue;
+            const struct rs_status *status = rs_status_numbered(l->catalog, rs_pg_get_int(rows, r, STATUS));
+            if (!status) continue; /* a newer release's */
             take_event(l, rows, r, status, &event[n], &c->words[n]);
             n++;
         }

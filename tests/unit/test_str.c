@@ -126,3 +126,12 @@ Test(str, ends_the_process_beyond_a_buffers_bound, .exit_code = 70)
     struct rs_buf buf = {.max = 100};
     for (int i = 0; i < 101; i++) rs_buf_putc(&buf, 'x');
 }
+
+Test(str, lowers_ascii_letters_alone)
+{
+    char out[8];
+    assert_str(rs_str_lower(RS_LIT("Ab-Z\xc3\x89"), out, sizeof out), "ab-z\xc3\x89");
+    cr_expect_eq(rs_str_lower(RS_LIT("too long"), out, sizeof out).n, 8);
+    cr_expect_eq(rs_str_lower(RS_LIT("too long."), out, sizeof out).n, 0);
+    cr_expect_eq(rs_str_lower(RS_STR_NONE, out, sizeof out).n, 0);
+}
