@@ -111,7 +111,7 @@ static int read_calendar(struct rs_reader *reader, struct rs_calendars *calendar
 static int read_list(struct rs_reader *reader, struct rs_calendars *calendars, struct rs_zones *zones)
 {
     static const char *const keys[] = {"about", "version", "data", "first", "last", "calendars", NULL};
-    int32_t first, last;
+    int32_t first = 0, last = 0;
     uint32_t list;
     int err = rs_reader_object(reader, 0, keys);
     if (!err) err = need_date(reader, "first", &first);

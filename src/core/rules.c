@@ -75,7 +75,7 @@ static int value_of(struct reading *reading, uint32_t at, struct rs_strmap *map,
 
 static int read_carrier(struct reading *reading, uint32_t at, struct rs_str word, struct rs_rule_fits *fits)
 {
-    uint32_t value;
+    uint32_t value = 0;
     if (!rs_carrier_named(reading->rules->catalog, word)) {
         return rs_reader_unknown(&reading->r, at, "carrier", word, &reading->rules->catalog->carrier_by_id);
     }
@@ -87,7 +87,7 @@ static int read_carrier(struct reading *reading, uint32_t at, struct rs_str word
 static int read_service(struct reading *reading, uint32_t at, struct rs_str word, struct rs_rule_fits *fits)
 {
     char room[SERVICE_MAX];
-    uint32_t value;
+    uint32_t value = 0;
     if (!word.n || word.n > SERVICE_MAX) return rs_reader_fail(&reading->r, at, "empty, or over %d bytes", SERVICE_MAX);
     int err = value_of(reading, at, &reading->rules->service, rs_str_lower(word, room, SERVICE_MAX), &value);
     if (!err) rs_set_add(&fits->box[0].side[RS_SIDE_SERVICE], value);

@@ -173,7 +173,7 @@ int rs_verb_rules(const struct rs_options *options, struct rs_diag *diag)
     const char *what = rs_options_arg(options, 0);
     bool is_test = what && !strcmp(what, "test");
     struct rs_schema schema;
-    if (rs_options_argc(options) != 1 || (!is_test && strcmp(what, "check"))) {
+    if (!what || rs_options_argc(options) != 1 || (!is_test && strcmp(what, "check"))) {
         return rs_fail(diag, RS_E_USAGE, "expected check, or test");
     }
     if (is_test && !rs_opt_given(options, RS_OPT_RULES)) {
