@@ -180,9 +180,9 @@ static bool begin_to_grow(struct rs_table *table, struct rs_table_index *index)
     if (rs_load_acquire_ptr(&table->retired)) return false; /* pairs with promote and give_back */
     uint64_t nobody = 0;
     if (!rs_cas_acq_rel_u64(&table->growing, &nobody, 1)) return false; /* pairs with the release in grow */
-    if (rs_load_acquire_ptr(&table->current) == index && !next_of(index) && !rs_load_acquire_ptr(&table->retired)) {
-        return true;
-    }
+    /* Without a next one it still is the current one, as it was when the caller, who
+     * is pinned, loaded it: an index gets its next one before it is left. */
+    if (!next_of(index) && !rs_load_acquire_ptr(&table->retired)) return true;
     rs_store_release_u64(&table->growing, 0); /* pairs with the CAS */
     return false;
 }
