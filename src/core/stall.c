@@ -184,6 +184,7 @@ static void set_clock(struct walk *w, enum rs_stall_kind kind, const struct rs_r
     int64_t due = rs_calendar_end(calendar, start.at_us, after, w->pause, pauses);
     /* Only a scan shows that it goes on saying the same; silence is no_update's. */
     if (kind == RS_STALL_stuck && due > w->run.last_us) return;
+    /* That scan came when it was due or later, so it did begin then. */
     bool was_due = was.rule && was.start_us == start.at_us && was.due_us == due;
     if (due != RS_INSTANT_NONE && due < at_us && !was_due && kind != RS_STALL_stuck) due = at_us;
     *clock = (struct rs_stall_clock){.rule = rule, .start_us = start.at_us, .due_us = due, .last = start.event};

@@ -29,11 +29,16 @@ struct loading {
     "WITH j AS MATERIALIZED (SELECT a.asked, x.parcel_id FROM " ASKED ", LATERAL " \
     "rastro.journey(a.asked) x (parcel_id)) "
 
-static int ask(struct loading *l, const char *sql, struct rs_pg_rows **ret, struct rs_diag *diag)
+static void put_asked(struct loading *l)
 {
     rs_pg_array_open(&l->params, RS_PG_INT8);
     for (uint32_t i = 0; i < l->n; i++) rs_pg_array_int8(&l->params, l->parcel_id[i]);
     rs_pg_array_close(&l->params);
+}
+
+static int ask(struct loading *l, const char *sql, struct rs_pg_rows **ret, struct rs_diag *diag)
+{
+    put_asked(l);
     return rs_pg_run(l->pg, sql, &l->params, ret, diag);
 }
 
@@ -108,9 +113,7 @@ static void take_event(struct loading *l, const struct rs_pg_rows *rows, int r, 
 static int load_events(struct loading *l, struct rs_diag *diag)
 {
     struct rs_pg_rows *rows;
-    rs_pg_array_open(&l->params, RS_PG_INT8);
-    for (uint32_t i = 0; i < l->n; i++) rs_pg_array_int8(&l->params, l->parcel_id[i]);
-    rs_pg_array_close(&l->params);
+    put_asked(l);
     rs_pg_time(&l->params, l->as_of_us);
     int err = rs_pg_run(l->pg, events_sql, &l->params, &rows, diag);
     for (int r = 0, end; !err && r < rs_pg_count(rows); r = end) {

@@ -239,12 +239,6 @@ static void print_message(const struct rs_decoder *d, const struct rs_message *m
 
 /* ---- for machines, schema/explain.schema.json -------------------------------------- */
 
-static json_t *json_instant(int64_t us)
-{
-    char text[RS_TIME_TEXT_MAX];
-    return us == RS_INSTANT_NONE ? json_null() : json_string(rs_time_text(us, text));
-}
-
 static json_t *json_place(const struct rs_place *place, const char *last)
 {
     json_t *object = json_object();
@@ -259,7 +253,7 @@ static json_t *json_place(const struct rs_place *place, const char *last)
 static json_t *json_period(struct rs_period period)
 {
     if (period.from_us == RS_INSTANT_NONE && period.to_us == RS_INSTANT_NONE) return json_null();
-    return json_pack("{s:o, s:o}", "from", json_instant(period.from_us), "to", json_instant(period.to_us));
+    return json_pack("{s:o, s:o}", "from", rs_json_of_time(period.from_us), "to", rs_json_of_time(period.to_us));
 }
 
 static json_t *json_event(const struct rs_event *e)
@@ -270,7 +264,7 @@ static json_t *json_event(const struct rs_event *e)
     RS_MARKS(X)
 #undef X
     json_t *object = json_object();
-    json_object_set_new(object, "instant", json_instant(e->instant_us));
+    json_object_set_new(object, "instant", rs_json_of_time(e->instant_us));
     json_object_set_new(object, "precision", json_string(rs_precision_name(e->precision)));
     json_object_set_new(object, "zone_basis", json_string(rs_zone_basis_name(e->basis)));
     json_object_set_new(object, "offset_minutes", json_integer(e->offset_min));
@@ -336,8 +330,8 @@ static json_t *json_stalls(const struct stalling *s, const struct rs_message *m,
         const struct rs_episode *e = &stalls.episode[i];
         json_array_append_new(
             list, json_pack("{s:s, s:o, s:o, s:o, s:o}", "kind", rs_stall_kind_name(e->kind), "rule",
-                            rs_json_of(e->rule->name), "since", json_instant(e->since_us), "until",
-                            e->closed_us == INT64_MAX ? json_null() : json_instant(e->closed_us), "last",
+                            rs_json_of(e->rule->name), "since", rs_json_of_time(e->since_us), "until",
+                            e->closed_us == INT64_MAX ? json_null() : rs_json_of_time(e->closed_us), "last",
                             e->last == RS_STALL_NONE ? json_null() : rs_json_of_key(parcel.event[e->last].fp.b)));
     }
     return list;

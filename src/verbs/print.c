@@ -5,6 +5,7 @@
 #include <wchar.h>
 
 #include "rastro/hash.h"
+#include "rastro/time.h"
 
 enum kind { TEXT, NUMBER, NONE };
 
@@ -270,6 +271,12 @@ void rs_print_json(json_t *value, const struct rs_options *options, FILE *out)
 json_t *rs_json_of(struct rs_str s)
 {
     return s.n ? json_stringn(s.p, s.n) : json_null();
+}
+
+json_t *rs_json_of_time(int64_t instant_us)
+{
+    char text[RS_TIME_TEXT_MAX];
+    return instant_us == RS_INSTANT_NONE ? json_null() : json_string(rs_time_text(instant_us, text));
 }
 
 json_t *rs_json_of_key(const unsigned char key[16])

@@ -38,7 +38,8 @@ void rs_grid_print(const struct rs_grid *grid, const struct rs_options *options,
  * for ndjson.  Takes the reference. */
 void rs_print_json(json_t *value, const struct rs_options *options, FILE *out);
 
-json_t *rs_json_of(struct rs_str s); /* null when empty */
+json_t *rs_json_of(struct rs_str s);         /* null when empty */
+json_t *rs_json_of_time(int64_t instant_us); /* ISO 8601; null for RS_INSTANT_NONE */
 json_t *rs_json_of_key(const unsigned char key[16]);
 
 /* Columns that `text` takes on a terminal. */

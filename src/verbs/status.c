@@ -87,12 +87,6 @@ static json_t *json_totals(const struct rs_pg_rows *rows)
                      (json_int_t)rs_pg_get_int(rows, 0, BAD_EVENTS));
 }
 
-static json_t *json_time(int64_t us)
-{
-    char text[RS_TIME_TEXT_MAX];
-    return us == RS_INSTANT_NONE ? json_null() : json_string(rs_time_text(us, text));
-}
-
 static json_t *json_positions(const struct rs_pg_rows *rows)
 {
     json_t *list = json_array();
@@ -102,9 +96,9 @@ static json_t *json_positions(const struct rs_pg_rows *rows)
                                               rs_json_of(rs_pg_get_str(rows, r, TOPIC)), "partition",
                                               (json_int_t)rs_pg_get_int(rows, r, PARTITION), "next",
                                               (json_int_t)rs_pg_get_int(rows, r, NEXT), "last_record",
-                                              json_time(rs_pg_get_time(rows, r, LAST_AT)), "committed",
-                                              json_time(rs_pg_get_time(rows, r, COMMITTED_AT)), "complete_to",
-                                              json_time(rs_pg_get_time(rows, r, COMPLETE_TO)), "owner",
+                                              rs_json_of_time(rs_pg_get_time(rows, r, LAST_AT)), "committed",
+                                              rs_json_of_time(rs_pg_get_time(rows, r, COMMITTED_AT)), "complete_to",
+                                              rs_json_of_time(rs_pg_get_time(rows, r, COMPLETE_TO)), "owner",
                                               rs_json_of(rs_pg_get_str(rows, r, OWNER)), "halted",
                                               rs_json_of(rs_pg_get_str(rows, r, HALTED))));
     }
@@ -117,7 +111,7 @@ static json_t *json_feeds(const struct rs_pg_rows *rows)
     for (int r = 0; r < rs_pg_count(rows); r++) {
         json_array_append_new(list, json_pack("{s:o, s:o, s:{s:o, s:I, s:o, s:o}}", "source",
                                               rs_json_of(rs_pg_get_str(rows, r, FEED_SOURCE)), "complete_to",
-                                              json_time(rs_pg_get_time(rows, r, FEED_COMPLETE_TO)), "by", "topic",
+                                              rs_json_of_time(rs_pg_get_time(rows, r, FEED_COMPLETE_TO)), "by", "topic",
                                               rs_json_of(rs_pg_get_str(rows, r, FEED_TOPIC)), "partition",
                                               (json_int_t)rs_pg_get_int(rows, r, FEED_PARTITION), "owner",
                                               rs_json_of(rs_pg_get_str(rows, r, FEED_OWNER)), "halted",

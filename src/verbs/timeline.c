@@ -275,9 +275,7 @@ static void print_events(struct shown *s, const struct rs_pg_rows *rows)
 
 static json_t *json_time_at(const struct rs_pg_rows *rows, int r, int column)
 {
-    char text[RS_TIME_TEXT_MAX];
-    int64_t us = rs_pg_get_time(rows, r, column);
-    return us == RS_INSTANT_NONE ? json_null() : json_string(rs_time_text(us, text));
+    return rs_json_of_time(rs_pg_get_time(rows, r, column));
 }
 
 static json_t *json_text_at(const struct rs_pg_rows *rows, int r, int column)

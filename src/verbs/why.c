@@ -182,17 +182,11 @@ static void print_why(const struct why *w)
 
 /* ---- for machines, schema/why.schema.json ---------------------------------------------- */
 
-static json_t *json_time(int64_t us)
-{
-    char text[RS_TIME_TEXT_MAX];
-    return us == RS_INSTANT_NONE || us == INT64_MAX ? json_null() : json_string(rs_time_text(us, text));
-}
-
 static json_t *json_event(const struct why *w, uint32_t i)
 {
     if (i == RS_STALL_NONE) return json_null();
     const struct rs_stall_event *event = &w->c.parcel.event[i];
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "instant", json_time(event->instant_us), "status",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "instant", rs_json_of_time(event->instant_us), "status",
                      rs_json_of(event->status->name), "source", rs_json_of(w->c.words[i].source), "number",
                      rs_json_of(w->c.words[i].number), "text", rs_json_of(w->c.words[i].text), "fp",
                      rs_json_of_key(event->fp.b));
@@ -212,8 +206,9 @@ static json_t *json_episodes(const struct why *w)
         const struct rs_episode *e = &w->stalls.episode[i];
         json_array_append_new(list,
                               json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "kind", rs_stall_kind_name(e->kind),
-                                        "rule", json_rule(w, e->rule), "started", json_time(e->start_us), "since",
-                                        json_time(e->since_us), "until", json_time(e->closed_us), "last",
+                                        "rule", json_rule(w, e->rule), "started", rs_json_of_time(e->start_us), "since",
+                                        rs_json_of_time(e->since_us), "until",
+                                        e->closed_us == INT64_MAX ? json_null() : rs_json_of_time(e->closed_us), "last",
                                         json_event(w, e->last), "ended_by", json_event(w, e->closed_by)));
     }
     return list;
@@ -225,9 +220,10 @@ static json_t *json_clocks(const struct why *w)
     for (enum rs_stall_kind kind = 0; kind < RS_STALL__COUNT; kind++) {
         const struct rs_stall_clock *clock = &w->stalls.clock[kind];
         if (!clock->rule) continue;
-        json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o, s:o}", "kind", rs_stall_kind_name(kind), "rule",
-                                              json_rule(w, clock->rule), "started", json_time(clock->start_us), "due",
-                                              json_time(clock->due_us), "last", json_event(w, clock->last)));
+        json_array_append_new(list,
+                              json_pack("{s:s, s:o, s:o, s:o, s:o}", "kind", rs_stall_kind_name(kind), "rule",
+                                        json_rule(w, clock->rule), "started", rs_json_of_time(clock->start_us), "due",
+                                        rs_json_of_time(clock->due_us), "last", json_event(w, clock->last)));
     }
     return list;
 }
@@ -238,13 +234,14 @@ static json_t *json_why(const struct why *w)
     const struct rs_stall_case *c = &w->c;
     bool open = false;
     for (uint32_t i = 0; i < w->stalls.n; i++) open |= w->stalls.episode[i].closed_us == INT64_MAX;
-    return json_pack(
-        "{s:o, s:o, s:b, s:b, s:o, s:o, s:s, s:o, s:{s:o, s:o}, s:{s:o, s:o}, s:o, s:o}", "number",
-        rs_json_of(c->number), "carrier", rs_json_of(c->parcel.carrier), "stalled", (int)open, "untracked",
-        (int)c->parcel.untracked, "origin", rs_json_of(s->origin), "destination", rs_json_of(s->destination), "leg",
-        rs_leg_name(s->leg), "status", s->status ? rs_json_of(s->status->name) : json_null(), "feed", "complete_to",
-        json_time(c->feed_us), "source", rs_json_of(c->feed_source), "looked", "at", json_time(c->looked_us), "by",
-        rs_json_of(c->looked_by), "episodes", json_episodes(w), "clocks", json_clocks(w));
+    return json_pack("{s:o, s:o, s:b, s:b, s:o, s:o, s:s, s:o, s:{s:o, s:o}, s:{s:o, s:o}, s:o, s:o}", "number",
+                     rs_json_of(c->number), "carrier", rs_json_of(c->parcel.carrier), "stalled", (int)open, "untracked",
+                     (int)c->parcel.untracked, "origin", rs_json_of(s->origin), "destination",
+                     rs_json_of(s->destination), "leg", rs_leg_name(s->leg), "status",
+                     s->status ? rs_json_of(s->status->name) : json_null(), "feed", "complete_to",
+                     rs_json_of_time(c->feed_us), "source", rs_json_of(c->feed_source), "looked", "at",
+                     rs_json_of_time(c->looked_us), "by", rs_json_of(c->looked_by), "episodes", json_episodes(w),
+                     "clocks", json_clocks(w));
 }
 
 /* ---- the verb ------------------------------------------------------------------------------ */
