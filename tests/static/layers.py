@@ -32,7 +32,7 @@ CONTRACTS = {
     "base": "arena atomic clock counters error fault hash log prefetch str strmap unaligned",
     "sync": "mailbox table",
     "parse": "duration json time zone",
-    "core": "batch calendar catalog decode event explain number partition profile quick raw rules stall track",
+    "core": "alert batch calendar catalog decode event explain number partition profile quick raw rules stall track",
     "file": "file",
     "kafka": "kafka",
     "http": "httpd",

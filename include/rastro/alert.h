@@ -1,0 +1,59 @@
+/* alert.h - what is told to other programs: CloudEvents 1.0, one JSON text each.
+ *
+ * schema/alert.schema.json describes them.  An alert's id is made of its episode
+ * and revision alone (or of what else it is about), so whoever gets one twice
+ * knows; revisions of one episode rise.
+ */
+#ifndef RASTRO_ALERT_H
+#define RASTRO_ALERT_H
+
+#include "rastro/event.h"
+#include "rastro/rules.h"
+
+/* X(name, type of the CloudEvent) */
+#define RS_ALERTS(X)                             \
+    X(opened, "rastro.stall.opened.v1")          \
+    X(closed, "rastro.stall.closed.v1")          \
+    X(withdrawn, "rastro.stall.withdrawn.v1")    \
+    X(reopened, "rastro.stall.reopened.v1")      \
+    X(feed_silent, "rastro.feed.silent.v1")      \
+    X(feed_back, "rastro.feed.back.v1")          \
+    X(storm, "rastro.stall.storm.v1")
+
+enum rs_alert_type {
+#define X(name, type) RS_ALERT_##name,
+    RS_ALERTS(X)
+#undef X
+        RS_ALERT__COUNT
+};
+
+/* Empty strings and RS_INSTANT_NONE are not known, and told as null. */
+struct rs_alert {
+    enum rs_alert_type type;
+    int64_t recorded_us;   /* when it was found: the CloudEvent's time */
+    bool replayed;         /* found long after it was due: no news to act upon in haste */
+    struct rs_str storm;   /* id of the storm that it belongs to, or empty */
+
+    /* of an episode */
+    int64_t episode;
+    uint32_t revision, rules_version;
+    enum rs_stall_kind kind;
+    struct rs_str rule, number, carrier, seller, stage, leg, origin, destination;
+    int64_t started_us, since_us, until_us, silent_us, promised_us, feed_us;
+    struct {
+        int64_t instant_us;
+        struct rs_str status, source, text;
+    } last, ended; /* the events that its clock started with and that ended it; instant_us RS_INSTANT_NONE: none */
+
+    /* of a feed: since when it is, or was, silent; of a storm: how many were opened since when */
+    struct rs_str source;
+    int64_t from_us, count;
+};
+
+/* The key of the record in Kafka: the number, or the source, or the storm. */
+struct rs_str rs_alert_key(const struct rs_alert *alert);
+
+/* Appends the JSON text. */
+void rs_alert_put(const struct rs_alert *alert, struct rs_buf *out);
+
+#endif

@@ -1,0 +1,106 @@
+-- When parcels stood still: what is to be looked at, what was found, and what is
+-- to be told of it.
+
+-- The rules by which episodes are opened: members of an older version open none.
+-- The first counts from the beginning, a later one from when it came.
+CREATE TABLE rastro.rules_versions (
+    version integer PRIMARY KEY,
+    key uuid NOT NULL,                            -- a hash of the file
+    active_from timestamptz NOT NULL
+);
+
+-- What batches leave for the detector, a row each: parcels that are new, or of
+-- which something was told that a clock may not expect.
+CREATE TABLE rastro.stall_inbox (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    parcel bigint[] NOT NULL,
+    source smallint[] NOT NULL,                   -- who told it
+    minute integer[] NOT NULL                     -- since 1970: no clock began before; 0: to be looked at now
+);
+ALTER TABLE rastro.stall_inbox ALTER parcel SET STORAGE EXTERNAL, ALTER source SET STORAGE EXTERNAL,
+                               ALTER minute SET STORAGE EXTERNAL;
+
+-- Parcels that clocks run for.  due is a lower bound: nothing can become a stall
+-- before, whatever scan comes in time.  It is in feed time, of one source.  Who
+-- changes a parcel's episodes has its row here locked, and takes such rows in the
+-- order of their parcels.
+CREATE TABLE rastro.deadlines (
+    parcel_id bigint PRIMARY KEY,
+    due timestamptz NOT NULL,
+    watched xid8,                                 -- it has candidates or open episodes, since that transaction
+    source smallint NOT NULL                      -- 0: what is slowest of all that is read
+) WITH (fillfactor = 70);
+CREATE INDEX deadlines_due ON rastro.deadlines (source, due);
+CREATE INDEX deadlines_watched ON rastro.deadlines (watched) WHERE watched IS NOT NULL;
+
+-- One row for each time that a parcel stood still, for ever.  Words of the parcel
+-- are those of when it was found, and while it is open those of the last look.
+CREATE TABLE rastro.episodes (
+    episode bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    parcel_id bigint NOT NULL,
+    started timestamptz NOT NULL,                 -- its clock
+    since timestamptz NOT NULL,                   -- when it was due
+    until timestamptz,                            -- when it ended
+    feed_at timestamptz NOT NULL,                 -- feed time when it was found
+    opened_at timestamptz,                        -- when it was recorded
+    gone_at timestamptz,                          -- when it was recorded that it ended, or never was
+    silent_since timestamptz NOT NULL,            -- the last scan, else when the number was first told of
+    promised_to timestamptz,
+    last_fp uuid,                                 -- the event that its clock started with
+    ended_fp uuid,
+    revision integer NOT NULL DEFAULT 0,          -- how often it was told of
+    rules_version integer NOT NULL,
+    kind smallint NOT NULL,
+    state "char" NOT NULL,                        -- c candidate, o open, e ended, w withdrawn
+    rule text NOT NULL,
+    number text COLLATE "C" NOT NULL,
+    carrier text COLLATE "C",
+    seller text COLLATE "C",
+    stage text COLLATE "C",
+    leg text COLLATE "C",
+    origin text COLLATE "C",
+    destination text COLLATE "C",
+    UNIQUE (parcel_id, episode)
+);
+CREATE INDEX episodes_candidates ON rastro.episodes (parcel_id) WHERE state = 'c';
+CREATE INDEX episodes_open ON rastro.episodes (silent_since, episode) WHERE state = 'o';
+
+-- What is to be told, in order for each key; taken away when Kafka has it.
+CREATE TABLE rastro.outbox (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    key text COLLATE "C" NOT NULL,                -- of the record
+    event text NOT NULL,                          -- a CloudEvent, its value
+    recorded_at timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE FUNCTION rastro.stall_kind(kind smallint) RETURNS text
+    LANGUAGE sql IMMUTABLE AS $$
+    SELECT (ARRAY['never_scanned', 'no_update', 'stuck', 'overdue', 'uncollected', 'source_stopped',
+                  'contradicted.scan_after_delivery', 'contradicted.scan_before_dispatch',
+                  'contradicted.delivered_elsewhere', 'contradicted.wrong_country',
+                  'contradicted.number_shared', 'contradicted.bad_check_digit'])[kind]
+$$;
+
+-- Episodes that were opened; a candidate is nobody's business yet.
+CREATE VIEW rastro.episode_list AS
+    SELECT e.episode, e.parcel_id, e.number, rastro.stall_kind(e.kind) AS kind, e.rule, e.rules_version,
+           CASE e.state WHEN 'o' THEN 'open' WHEN 'e' THEN 'ended' ELSE 'withdrawn' END AS state,
+           e.started, e.since, e.until, e.feed_at, e.opened_at, e.gone_at, e.silent_since, e.promised_to,
+           e.last_fp, e.ended_fp, e.revision, e.carrier, e.seller, e.stage, e.leg, e.origin, e.destination
+    FROM rastro.episodes e WHERE e.state <> 'c';
+
+-- A source's look also says which of its messages decided last.
+CREATE OR REPLACE VIEW rastro.look_list AS
+    SELECT v.parcel_id, s.name AS source, v.looked_at,
+           CASE WHEN v.order_published > 0 THEN 'epoch'::timestamptz + v.order_published * interval '1 microsecond' END
+               AS published_at,
+           v.source AS source_number
+    FROM rastro.source_views v JOIN rastro.sources s USING (source);
+
+REVOKE EXECUTE ON FUNCTION rastro.stall_kind(smallint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION rastro.stall_kind(smallint) TO rastro_writer, rastro_reader;
+GRANT SELECT, INSERT ON rastro.rules_versions TO rastro_writer;
+GRANT SELECT, INSERT, DELETE ON rastro.stall_inbox, rastro.outbox TO rastro_writer;
+GRANT SELECT, INSERT, UPDATE, DELETE ON rastro.deadlines, rastro.episodes TO rastro_writer;
+GRANT USAGE ON ALL SEQUENCES IN SCHEMA rastro TO rastro_writer;
+GRANT SELECT ON rastro.episode_list TO rastro_writer, rastro_reader;
