@@ -4,6 +4,10 @@
  * events of all of them, the orders that name any, and from when to when the one
  * asked for had the parcel.  That is from the hand-over that gave it to its
  * number, by the link or by the number's first scan, whichever was told earlier.
+ *
+ * Feed time is read before all else.  So everything appended up to it is there; if
+ * something appended later is there as well, `told_us` says so.  A parcel is known
+ * as it stood at feed time, no more and no less, where told_us is not later.
  */
 #ifndef RASTRO_STALL_CASE_H
 #define RASTRO_STALL_CASE_H
@@ -30,7 +34,10 @@ struct rs_stall_case {
      * yet how far it is. */
     int64_t feed_us;
     struct rs_str feed_source, feed_topic; /* what holds it back most */
-    int32_t feed_partition;
+    int32_t feed_partition, feed_number; /* the number is the source's, 0 where there is none */
+
+    int64_t told_us; /* Kafka's time of the newest message that changed what is known of it */
+    struct rs_str seller; /* of the newest update of an order that tells one */
 
     int64_t looked_us; /* when a source last looked, as far as it is known */
     struct rs_str looked_by;

@@ -121,6 +121,11 @@ static void step_situation(struct walk *w)
     w->situation.leg = leg_of(w);
 }
 
+static int64_t promised(const struct walk *w)
+{
+    return w->orders.promised_us != RS_INSTANT_NONE ? w->orders.promised_us : w->parcel->promised_us;
+}
+
 /* Where the clock of a kind starts now; nothing: it does not run. */
 static struct point clock_start(const struct walk *w, enum rs_stall_kind kind)
 {
@@ -139,10 +144,7 @@ static struct point clock_start(const struct walk *w, enum rs_stall_kind kind)
     case RS_STALL_no_update: return under_way ? w->moved : none;
     case RS_STALL_stuck: return under_way ? w->run.start : none;
     case RS_STALL_uncollected: return stage_is(status, "pickup") ? w->pickup : none;
-    case RS_STALL_overdue: {
-        int64_t promised = o->promised_us != RS_INSTANT_NONE ? o->promised_us : w->parcel->promised_us;
-        return o->cancelled ? none : (struct point){promised, w->head};
-    }
+    case RS_STALL_overdue: return o->cancelled ? none : (struct point){promised(w), w->head};
     case RS_STALL_source_stopped: return w->stopped;
     case RS_STALL_scan_after_delivery: return w->after;
     case RS_STALL_scan_before_dispatch: return rs_stall_before_dispatch(w);
@@ -311,6 +313,8 @@ static void finish(struct walk *w)
         if (ret->next_us == RS_INSTANT_NONE || clock->due_us < ret->next_us) ret->next_us = clock->due_us;
     }
     ret->situation = w->situation;
+    ret->silent_us = w->moved.at_us != RS_INSTANT_NONE ? w->moved.at_us : w->registered_us;
+    ret->promised_us = promised(w);
     if (ret->n) qsort(ret->episode, ret->n, sizeof *ret->episode, since_cmp);
 }
 

@@ -16,30 +16,68 @@ struct loading {
     const int64_t *parcel_id;
     struct rs_stall_case *c;
     uint32_t n;
+    struct {
+        int64_t asked, parcel_id;
+    } *pair; /* every number of every journey */
+    uint32_t pair_n;
     int64_t as_of_us;
     struct rs_pg_params params;
     struct feed *feed; /* that of all that is read comes first */
     uint32_t feed_n;
 };
 
-/* Statements begin with the journeys of the parcels $1; their rows begin with the
- * one asked for, and are in its order. */
+/* Rows of all statements begin with the parcel asked for, and are in its order;
+ * most begin with the journeys of all. */
 #define ASKED "unnest($1::bigint[]) a (asked) "
-#define JOURNEYS                                                                   \
-    "WITH j AS MATERIALIZED (SELECT a.asked, x.parcel_id FROM " ASKED ", LATERAL " \
-    "rastro.journey(a.asked) x (parcel_id)) "
+#define JOURNEYS "WITH j AS MATERIALIZED (SELECT * FROM unnest($1::bigint[], $2::bigint[]) j (asked, parcel_id)) "
 
-static void put_asked(struct loading *l)
+/* When a row was told: Kafka's time of its message, unless that lies ahead of when
+ * it was read. */
+#define TOLD(row) "least(" row ".published_at, " row ".recorded_at)"
+
+static int ask(struct loading *l, const char *sql, struct rs_pg_rows **ret, struct rs_diag *diag)
 {
     rs_pg_array_open(&l->params, RS_PG_INT8);
     for (uint32_t i = 0; i < l->n; i++) rs_pg_array_int8(&l->params, l->parcel_id[i]);
     rs_pg_array_close(&l->params);
+    return rs_pg_run(l->pg, sql, &l->params, ret, diag);
 }
 
-static int ask(struct loading *l, const char *sql, struct rs_pg_rows **ret, struct rs_diag *diag)
+static void put_journeys(struct loading *l)
 {
-    put_asked(l);
+    rs_pg_array_open(&l->params, RS_PG_INT8);
+    for (uint32_t i = 0; i < l->pair_n; i++) rs_pg_array_int8(&l->params, l->pair[i].asked);
+    rs_pg_array_close(&l->params);
+    rs_pg_array_open(&l->params, RS_PG_INT8);
+    for (uint32_t i = 0; i < l->pair_n; i++) rs_pg_array_int8(&l->params, l->pair[i].parcel_id);
+    rs_pg_array_close(&l->params);
+}
+
+static int ask_of_journeys(struct loading *l, const char *sql, struct rs_pg_rows **ret, struct rs_diag *diag)
+{
+    put_journeys(l);
     return rs_pg_run(l->pg, sql, &l->params, ret, diag);
+}
+
+static int load_journeys(struct loading *l, struct rs_diag *diag)
+{
+    static const char sql[] = "SELECT a.asked, x.parcel_id FROM " ASKED ", LATERAL rastro.journey(a.asked) x (parcel_id)";
+    struct rs_pg_rows *rows;
+    int err = ask(l, sql, &rows, diag);
+    if (err) return err;
+    l->pair_n = (uint32_t)rs_pg_count(rows);
+    l->pair = rs_arena_get(l->arena, ((size_t)l->pair_n + 1) * sizeof *l->pair);
+    for (uint32_t i = 0; i < l->pair_n; i++) {
+        l->pair[i].asked = rs_pg_get_int(rows, (int)i, 0);
+        l->pair[i].parcel_id = rs_pg_get_int(rows, (int)i, 1);
+    }
+    return RS_OK;
+}
+
+/* The newest of what is known of it. */
+static void note_told(struct rs_stall_case *c, int64_t told_us)
+{
+    if (told_us > c->told_us) c->told_us = told_us;
 }
 
 /* Behind the rows of the parcel that row `r` is of. */
@@ -80,11 +118,14 @@ static struct rs_str country_at(struct loading *l, const struct rs_pg_rows *rows
 static const char events_sql[] = JOURNEYS
     "SELECT j.asked, t.instant, t.status, t.kind, t.fp, t.country, t.region, t.city, "
     "'synthetic' = ANY (t.marks), 'future' = ANY (t.marks), t.parcel_id = j.asked, t.source, "
-    "coalesce(t.text, t.code), p.number, coalesce(t.city, t.place) "
-    "FROM rastro.timeline((SELECT array_agg(DISTINCT parcel_id) FROM j), coalesce($2, 'infinity'::timestamptz)) t "
+    "coalesce(t.text, t.code), p.number, coalesce(t.city, t.place), " TOLD("t") ", t.state = 'current', t.published_at "
+    "FROM rastro.timeline((SELECT array_agg(DISTINCT parcel_id) FROM j), coalesce($3, 'infinity'::timestamptz)) t "
     "JOIN j USING (parcel_id) JOIN rastro.parcel_list p USING (parcel_id) "
-    "WHERE t.state = 'current' ORDER BY j.asked, t.instant, t.source, coalesce(t.sequence, 0), t.rank, t.fp";
-enum { E_ASKED, INSTANT, STATUS, KIND, FP, COUNTRY, REGION, CITY, SYNTHETIC, FUTURE, OWN, SOURCE, TEXT, NUMBER, PLACE };
+    "ORDER BY j.asked, t.state = 'current', t.instant, t.source, coalesce(t.sequence, 0), t.rank, t.fp";
+enum {
+    E_ASKED, INSTANT, STATUS, KIND, FP, COUNTRY, REGION, CITY, SYNTHETIC, FUTURE, OWN, SOURCE, TEXT, NUMBER, PLACE,
+    TOLD_AT, CURRENT, PUBLISHED
+};
 
 static void take_event(struct loading *l, const struct rs_pg_rows *rows, int r, const struct rs_status *status,
                        struct rs_stall_event *event, struct rs_stall_words *words)
@@ -113,12 +154,20 @@ static void take_event(struct loading *l, const struct rs_pg_rows *rows, int r, 
 static int load_events(struct loading *l, struct rs_diag *diag)
 {
     struct rs_pg_rows *rows;
-    put_asked(l);
+    put_journeys(l);
     rs_pg_time(&l->params, l->as_of_us);
     int err = rs_pg_run(l->pg, events_sql, &l->params, &rows, diag);
     for (int r = 0, end; !err && r < rs_pg_count(rows); r = end) {
         struct rs_stall_case *c = case_of(l, rows, r);
         end = behind(rows, r);
+        /* What is not current any more comes first: it was told all the same. */
+        for (int i = r; i < end; i++) {
+            note_told(c, rs_pg_get_time(rows, i, TOLD_AT));
+            int64_t published = rs_pg_get_time(rows, i, PUBLISHED);
+            bool first = rs_pg_get_int(rows, i, OWN) && published < c->parcel.registered_us;
+            if (first) c->parcel.registered_us = published;
+            r += !rs_pg_get_int(rows, i, CURRENT);
+        }
         if (end - r > RS_STALL_EVENTS_MAX) r = end - RS_STALL_EVENTS_MAX;
         struct rs_stall_event *event = rs_arena_get(l->arena, (size_t)(end - r) * sizeof *event);
         c->words = rs_arena_get(l->arena, (size_t)(end - r) * sizeof *c->words);
@@ -146,12 +195,12 @@ static int load_orders(struct loading *l, struct rs_diag *diag)
         "SELECT k.asked, dense_rank() OVER (PARTITION BY k.asked ORDER BY u.marketplace, u.order_id) - 1, u.updated_at, "
         "u.cancelled OR NOT bool_or(EXISTS (SELECT FROM j WHERE j.asked = k.asked AND j.parcel_id = u.parcel_id)), "
         "u.dispatched_at, u.promised_to, u.destination_country, u.destination_region, u.destination_city, "
-        "u.destination_postcode, u.service FROM k JOIN rastro.shipment_list u USING (marketplace, order_id) "
+        "u.destination_postcode, u.service, u.seller, max(" TOLD("u") ") FROM k JOIN rastro.shipment_list u USING (marketplace, order_id) "
         "GROUP BY k.asked, u.marketplace, u.order_id, u.updated_at, u.key, u.cancelled, u.dispatched_at, u.promised_to, "
-        "u.destination_country, u.destination_region, u.destination_city, u.destination_postcode, u.service "
+        "u.destination_country, u.destination_region, u.destination_city, u.destination_postcode, u.service, u.seller "
         "ORDER BY k.asked, u.updated_at, u.key";
     struct rs_pg_rows *rows;
-    int err = ask(l, sql, &rows, diag);
+    int err = ask_of_journeys(l, sql, &rows, diag);
     for (int r = 0, end; !err && r < rs_pg_count(rows); r = end) {
         struct rs_stall_case *c = case_of(l, rows, r);
         end = behind(rows, r);
@@ -170,8 +219,10 @@ static int load_orders(struct loading *l, struct rs_diag *diag)
                 .city = text_at(l, rows, r, 8),
                 .postcode = text_at(l, rows, r, 9),
             };
-            struct rs_str service = text_at(l, rows, r, 10);
+            struct rs_str service = text_at(l, rows, r, 10), seller = text_at(l, rows, r, 11);
             if (service.n) c->parcel.service = service;
+            if (seller.n) c->seller = seller;
+            note_told(c, rs_pg_get_time(rows, r, 12));
         }
     }
     return err;
@@ -185,12 +236,14 @@ static int load_facts(struct loading *l, struct rs_diag *diag)
 #define LAST(column) "(array_agg(f." column " ORDER BY f." column " IS NULL, f.published_at DESC, f.source_name))[1]"
     static const char sql[] = JOURNEYS
         "SELECT j.asked, " LAST("origin_country") ", " LAST("destination_country") ", " LAST("service") ", " LAST(
-            "promised_to") " FROM rastro.fact_list f JOIN j USING (parcel_id) WHERE f.current GROUP BY 1 ORDER BY 1";
+            "promised_to") ", max(" TOLD("f") ") FROM rastro.fact_list f JOIN j USING (parcel_id) WHERE f.current GROUP BY 1 ORDER BY 1";
 #undef LAST
     struct rs_pg_rows *rows;
-    int err = ask(l, sql, &rows, diag);
+    int err = ask_of_journeys(l, sql, &rows, diag);
     for (int r = 0; !err && r < rs_pg_count(rows); r++) {
-        struct rs_stall_parcel *parcel = &case_of(l, rows, r)->parcel;
+        struct rs_stall_case *c = case_of(l, rows, r);
+        struct rs_stall_parcel *parcel = &c->parcel;
+        note_told(c, rs_pg_get_time(rows, r, 5));
         struct rs_str origin = country_at(l, rows, r, 1);
         if (origin.n) parcel->origin = origin;
         parcel->destination = country_at(l, rows, r, 2);
@@ -203,8 +256,7 @@ static int load_facts(struct loading *l, struct rs_diag *diag)
 static int load_parcels(struct loading *l, struct rs_diag *diag)
 {
     static const char sql[] = "SELECT a.asked, p.number, p.issuer, p.s10, p.bad_check_digit, least(p.recorded_at, "
-                              "(SELECT min(u.updated_at) FROM rastro.shipment_list u WHERE u.parcel_id = p.parcel_id), "
-                              "(SELECT min(t.published_at) FROM rastro.timeline(ARRAY[p.parcel_id]) t)) "
+                              "(SELECT min(u.updated_at) FROM rastro.shipment_list u WHERE u.parcel_id = p.parcel_id)) "
                               "FROM " ASKED "JOIN rastro.parcel_list p ON p.parcel_id = a.asked ORDER BY 1";
     struct rs_pg_rows *rows;
     int err = ask(l, sql, &rows, diag);
@@ -240,24 +292,27 @@ static int load_hand_overs(struct loading *l, struct rs_diag *diag)
 {
     static const char sql[] =
         "WITH given AS ("
-        "SELECT a.asked, l.parcel_id AS from_id, q.parcel_id AS to_id, l.published_at AS told FROM " ASKED
+        "SELECT a.asked, l.parcel_id AS from_id, q.parcel_id AS to_id, l.published_at AS told, " TOLD("l") " AS read FROM " ASKED
         "JOIN rastro.link_list l ON l.parcel_id = a.asked JOIN rastro.parcel_list q ON q.number = l.number "
         "AND (l.issuer IS NULL OR q.issuer IS NULL OR q.issuer = l.issuer) WHERE q.parcel_id <> a.asked "
-        "UNION ALL SELECT a.asked, l.parcel_id, a.asked, l.published_at FROM " ASKED
+        "UNION ALL SELECT a.asked, l.parcel_id, a.asked, l.published_at, " TOLD("l") " FROM " ASKED
         "JOIN rastro.parcel_list p ON p.parcel_id = a.asked JOIN rastro.link_list l ON l.number = p.number "
         "AND (l.issuer IS NULL OR p.issuer IS NULL OR p.issuer = l.issuer) WHERE l.parcel_id <> a.asked), "
-        "dated AS (SELECT g.asked, g.from_id, g.to_id, min(g.told) AS told, least(min(g.told), "
+        "dated AS (SELECT g.asked, g.from_id, g.to_id, min(g.told) AS told, max(g.read) AS read, least(min(g.told), "
         "(SELECT min(t.instant) FROM rastro.timeline(ARRAY[g.to_id]) t WHERE t.state = 'current' AND t.kind = 's' "
         "AND t.stage NOT IN ('info', 'unknown'))) AS at FROM given g GROUP BY 1, 2, 3), "
         /* Of two numbers that name each other the one that was told to go on first had it first. */
         "one_way AS (SELECT d.* FROM dated d WHERE NOT EXISTS (SELECT FROM dated b WHERE b.asked = d.asked "
         "AND b.from_id = d.to_id AND b.to_id = d.from_id AND (b.told, b.from_id) < (d.told, d.from_id))) "
-        "SELECT asked, min(at) FILTER (WHERE to_id = asked), min(at) FILTER (WHERE from_id = asked) "
-        "FROM one_way GROUP BY 1 ORDER BY 1";
+        "SELECT asked, min(at) FILTER (WHERE to_id = asked), min(at) FILTER (WHERE from_id = asked), "
+        "(SELECT max(d.read) FROM dated d WHERE d.asked = o.asked) "
+        "FROM one_way o GROUP BY 1 ORDER BY 1";
     struct rs_pg_rows *rows;
     int err = ask(l, sql, &rows, diag);
     for (int r = 0; !err && r < rs_pg_count(rows); r++) {
-        struct rs_stall_parcel *parcel = &case_of(l, rows, r)->parcel;
+        struct rs_stall_case *c = case_of(l, rows, r);
+        struct rs_stall_parcel *parcel = &c->parcel;
+        note_told(c, rs_pg_get_time(rows, r, 3));
         if (!rs_pg_is_null(rows, r, 1)) parcel->handed_from_us = rs_pg_get_time(rows, r, 1);
         if (!rs_pg_is_null(rows, r, 2)) parcel->handed_to_us = rs_pg_get_time(rows, r, 2);
         if (parcel->handed_to_us < parcel->handed_from_us) parcel->handed_to_us = parcel->handed_from_us;
@@ -300,12 +355,14 @@ static void take_feed(struct rs_stall_case *c, const struct feed *feed)
  * none told of it lately, its next scan may come on any partition. */
 static int load_looks(struct loading *l, struct rs_diag *diag)
 {
-    static const char sql[] = JOURNEYS "SELECT j.asked, k.source, max(k.looked_at) FROM rastro.look_list k "
-                                       "JOIN j USING (parcel_id) GROUP BY 1, 2 ORDER BY 1, 2";
+    static const char sql[] = JOURNEYS
+        "SELECT j.asked, k.source, max(k.looked_at), max(least(k.published_at, now())), min(k.source_number) "
+        "FROM rastro.look_list k JOIN j USING (parcel_id) GROUP BY 1, 2 ORDER BY 1, 2";
     struct rs_pg_rows *rows;
-    int err = ask(l, sql, &rows, diag);
+    int err = ask_of_journeys(l, sql, &rows, diag);
     for (int r = 0; !err && r < rs_pg_count(rows); r++) {
         struct rs_stall_case *c = case_of(l, rows, r);
+        note_told(c, rs_pg_get_time(rows, r, 3));
         struct rs_str source = rs_pg_get_str(rows, r, 1);
         int64_t looked = rs_pg_get_time(rows, r, 2);
         if (looked > c->looked_us) {
@@ -314,7 +371,9 @@ static int load_looks(struct loading *l, struct rs_diag *diag)
         }
         for (uint32_t f = 1; f < l->feed_n; f++) {
             if (!rs_str_eq(l->feed[f].source, source)) continue;
-            if (!c->feed_topic.n || l->feed[f].complete_us < c->feed_us) take_feed(c, &l->feed[f]);
+            if (c->feed_topic.n && l->feed[f].complete_us >= c->feed_us) continue;
+            take_feed(c, &l->feed[f]);
+            c->feed_number = (int32_t)rs_pg_get_int(rows, r, 4);
         }
     }
     for (uint32_t i = 0; !err && i < l->n; i++) {
@@ -329,18 +388,20 @@ int rs_stall_cases_load(struct rs_pg *pg, const struct rs_catalog *catalog, cons
     struct loading l = {
         .pg = pg, .catalog = catalog, .arena = arena, .parcel_id = parcel_id, .c = ret, .n = n, .as_of_us = as_of_us};
     for (uint32_t i = 0; i < n; i++) {
-        ret[i] = (struct rs_stall_case){.feed_us = RS_INSTANT_NONE, .looked_us = RS_INSTANT_NONE};
+        ret[i] = (struct rs_stall_case){
+            .feed_us = RS_INSTANT_NONE, .looked_us = RS_INSTANT_NONE, .told_us = RS_INSTANT_NONE};
         ret[i].parcel.promised_us = RS_INSTANT_NONE;
         ret[i].parcel.handed_from_us = INT64_MIN;
         ret[i].parcel.handed_to_us = INT64_MAX;
     }
     if (!n) return RS_OK;
-    int err = load_parcels(&l, diag);
+    int err = load_feeds(&l, diag); /* first, see stall_case.h */
+    if (!err) err = load_journeys(&l, diag);
+    if (!err) err = load_parcels(&l, diag);
     if (!err) err = load_events(&l, diag);
     if (!err) err = load_orders(&l, diag);
     if (!err) err = load_facts(&l, diag);
     if (!err) err = load_hand_overs(&l, diag);
-    if (!err) err = load_feeds(&l, diag);
     if (!err) err = load_looks(&l, diag);
     for (uint32_t i = 0; !err && i < n; i++) find_carrier(catalog, &ret[i]);
     rs_pg_params_free(&l.params);
