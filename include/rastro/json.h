@@ -91,7 +91,8 @@ void rs_json_path(const struct rs_json *json, uint32_t at, struct rs_buf *buf);
 
 const char *rs_json_type_name(enum rs_json_type type);
 
-/* `s` as a JSON string, quotes included, appended to `buf`. */
+/* `s` as a JSON string, quotes included, appended to `buf`.  It may hold anything:
+ * each byte that is no UTF-8 becomes U+FFFD. */
 void rs_json_quote(struct rs_buf *buf, struct rs_str s);
 
 #endif

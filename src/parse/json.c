@@ -471,18 +471,29 @@ const char *rs_json_type_name(enum rs_json_type type)
     return names[type];
 }
 
+/* Bytes of the character at p, or 0 where they are no UTF-8. */
+static uint32_t character_length(const char *p, uint32_t n)
+{
+    unsigned char c = (unsigned char)*p;
+    uint32_t length = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+    return length <= n && (length == 1 || rs_json_index_utf8(p, length)) ? length : 0;
+}
+
 void rs_json_quote(struct rs_buf *buf, struct rs_str s)
 {
     rs_buf_putc(buf, '"');
-    for (uint32_t i = 0; i < s.n; i++) {
+    for (uint32_t i = 0, n; i < s.n; i += n ? n : 1) {
         unsigned char c = (unsigned char)s.p[i];
+        n = character_length(s.p + i, s.n - i);
         if (c == '"' || c == '\\') {
             rs_buf_putc(buf, '\\');
             rs_buf_putc(buf, (char)c);
         } else if (c < ' ') {
             rs_buf_printf(buf, "\\u%04x", c);
+        } else if (n) {
+            rs_buf_put(buf, s.p + i, n);
         } else {
-            rs_buf_putc(buf, (char)c);
+            rs_buf_puts(buf, RS_LIT("\xef\xbf\xbd"));
         }
     }
     rs_buf_putc(buf, '"');

@@ -376,3 +376,39 @@ Test(json, quotes_strings_so_that_they_read_back)
     cr_expect_str_eq(rs_buf_cstr(&buf), "\"\"");
     rs_buf_free(&buf);
 }
+
+Test(json, quotes_damaged_utf8_as_replacement_characters)
+{
+    static const struct {
+        const char *bytes, *quoted;
+    } cases[] = {
+        {"a\x80z", "\"a\xef\xbf\xbdz\""},                             /* no lead */
+        {"\xc3", "\"\xef\xbf\xbd\""},                                 /* cut off */
+        {"\xe2\x82\"", "\"\xef\xbf\xbd\xef\xbf\xbd\\\"\""},           /* it must not take the quote with it */
+        {"\xc0\xaf", "\"\xef\xbf\xbd\xef\xbf\xbd\""},                 /* a longer form than needed */
+        {"\xed\xa0\x80", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""}, /* a surrogate */
+        {"\xf4\x90\x80\x80", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""}, /* beyond the last */
+        {"\xf0\x9f\x93\xa6\xe5\xb7\xb2\xc3\xa9", "\"\xf0\x9f\x93\xa6\xe5\xb7\xb2\xc3\xa9\""},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct rs_buf buf = {0};
+        rs_json_quote(&buf, rs_str_of(cases[i].bytes));
+        cr_expect_str_eq(rs_buf_cstr(&buf), cases[i].quoted);
+        parsed((struct rs_str){buf.p, (uint32_t)buf.n});
+        rs_buf_free(&buf);
+    }
+}
+
+Test(json, quotes_whatever_bytes_there_are_as_utf8)
+{
+    uint64_t state = rs_test_seed();
+    for (int round = 0; round < 20000; round++) {
+        char bytes[12];
+        struct rs_buf buf = {0};
+        uint32_t n = rs_test_below(&state, sizeof bytes + 1);
+        for (uint32_t i = 0; i < n; i++) bytes[i] = (char)rs_test_next(&state);
+        rs_json_quote(&buf, (struct rs_str){bytes, n});
+        parsed((struct rs_str){buf.p, (uint32_t)buf.n});
+        rs_buf_free(&buf);
+    }
+}
