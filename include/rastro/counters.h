@@ -27,6 +27,10 @@
     X(carriers_unknown, "reports whose carrier no alias names")                      \
     X(parcels, "parcels seen for the first time")                                    \
     X(shipments, "updates of orders written")                                        \
+    X(stalls_looked, "parcels looked at for whether they stand still")               \
+    X(stalls_opened, "episodes opened")                                              \
+    X(stalls_closed, "episodes that this member's detector closed")                  \
+    X(stalls_withdrawn, "episodes that it withdrew")                                 \
     X(batches, "transactions committed")                                             \
     X(batches_straight, "of them, decided from memory and written straight in")      \
     X(conflicts, "transactions tried again")                                         \

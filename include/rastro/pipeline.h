@@ -23,6 +23,7 @@ struct rs_pipeline_options {
     int topic_count;
     struct rs_pg_options pg;
     const struct rs_schema *schema;
+    const struct rs_rules *rules;
     const struct rs_clock *clock;
     const char *member_name;
     int workers;
@@ -32,6 +33,8 @@ struct rs_pipeline_options {
     enum rs_start start;
     int64_t start_us; /* RS_START_AT */
     bool until_end;
+    bool detect; /* look for parcels that stand still */
+    bool alerts; /* and tell of them in the outbox */
 };
 
 struct rs_pipeline;

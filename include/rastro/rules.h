@@ -30,6 +30,7 @@
 
 #include "rastro/calendar.h"
 #include "rastro/catalog.h"
+#include "rastro/hash.h"
 
 /* X(name, id, text): the ids are in databases.  Those that contradict come last. */
 #define RS_STALL_KINDS(X)                                           \
@@ -55,6 +56,7 @@ enum rs_stall_kind {
 
 const char *rs_stall_kind_name(enum rs_stall_kind kind);
 uint8_t rs_stall_kind_id(enum rs_stall_kind kind);
+enum rs_stall_kind rs_stall_kind_numbered(uint8_t id); /* RS_STALL__COUNT when it is none */
 
 /* Where a journey is.  Domestic: origin and destination are one country.  Else
  * customs: presented to customs and not released; and by the country of the last
@@ -105,8 +107,12 @@ void rs_rules_free(struct rs_rules *rules); /* NULL is fine */
 
 /* Of the file; members of several releases obey the highest. */
 uint32_t rs_rules_version(const struct rs_rules *rules);
+struct rs_key rs_rules_key(const struct rs_rules *rules); /* a hash of its bytes */
 uint32_t rs_rules_count(const struct rs_rules *rules);
 const struct rs_rule *rs_rules_at(const struct rs_rules *rules, uint32_t i);
+
+/* The shortest wait for a scan that any rule has; RS_INSTANT_NONE: none waits. */
+int64_t rs_rules_least_wait(const struct rs_rules *rules);
 
 /* The first of its kind that fits, or NULL. */
 const struct rs_rule *rs_rules_match(const struct rs_rules *rules, enum rs_stall_kind kind,

@@ -16,6 +16,7 @@
 #include "rastro/partition.h"
 #include "rastro/pg.h"
 #include "rastro/profile.h"
+#include "rastro/rules.h"
 #include "rastro/table.h"
 
 enum rs_raw_mode { RS_RAW_NONE, RS_RAW_NEW, RS_RAW_ALL };
@@ -46,7 +47,10 @@ struct rs_sink_options {
     struct rs_key member; /* random, of this process */
     const char *member_name;
     int worker;
-    bool alone; /* the process has no other */
+    bool alone;                   /* the process has no other */
+    const struct rs_rules *rules; /* what may be open ends by these */
+    const struct rs_calendars *calendars;
+    bool alerts; /* and is told in the outbox */
     enum rs_raw_mode raw;
     bool from_memory; /* else every batch takes the safe path */
     const struct rs_clock *clock;

@@ -34,9 +34,9 @@ struct rs_stall_case {
      * yet how far it is. */
     int64_t feed_us;
     struct rs_str feed_source, feed_topic; /* what holds it back most */
-    int32_t feed_partition, feed_number; /* the number is the source's, 0 where there is none */
+    int32_t feed_partition, feed_number;   /* the number is the source's, 0 where there is none */
 
-    int64_t told_us; /* Kafka's time of the newest message that changed what is known of it */
+    int64_t told_us;      /* Kafka's time of the newest message that changed what is known of it */
     struct rs_str seller; /* of the newest update of an order that tells one */
 
     int64_t looked_us; /* when a source last looked, as far as it is known */

@@ -84,6 +84,8 @@ static const struct option {
                        30 * RS_DAY_US},
     [RS_OPT_UNTIL_END] = {"until-end", FLAG, RS_GROUP_INGEST, "", NULL,
                           "stop when everything that is there now is in PostgreSQL"},
+    [RS_OPT_DETECTOR] = {"detector", CHOICE, RS_GROUP_INGEST, "on", "WORD",
+                         "whether this member takes part in looking for stalls", "on off"},
     [RS_OPT_METRICS] = {"metrics", TEXT, RS_GROUP_INGEST, "", "HOST:PORT",
                         "serve counters at /metrics; off when empty"},
     [RS_OPT_SOURCE] = {"source", TEXT, RS_GROUP_EXPLAIN, "", "NAME", "read the message as this source's"},

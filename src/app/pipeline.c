@@ -482,13 +482,16 @@ static void *last_resort(void *self)
     _exit(rs_err_exit(RS_E_SERVER));
 }
 
-static void end_threads(struct rs_pipeline *p)
+/* `drain`: everything is read, and what is due by it is to be looked at. */
+static void end_threads(struct rs_pipeline *p, bool drain)
 {
     pthread_t watch;
     bool watched = pthread_create(&watch, NULL, last_resort, p) == 0;
     for (int i = 0; i < p->options.workers; i++) rs_worker_join(&p->worker[i]);
+    if (!drain) rs_pipeline_end_detector(p, false);
     rs_store_release_bool(&p->ended, true);
     if (watched) pthread_join(watch, NULL);
+    rs_pipeline_end_detector(p, drain);
 }
 
 static int count_halted(const struct rs_pipeline *p, const struct rs_slot **ret_first)
@@ -507,6 +510,7 @@ int rs_pipeline_run(struct rs_pipeline *p, struct rs_diag *diag)
     for (int i = 0; i < p->options.workers; i++) rs_worker_start(&p->worker[i]);
     const struct rs_slot *halted = NULL;
     int halted_n = 0;
+    bool reached_end = false;
     p->polled_us = now_us(p);
     while (!rs_load_acquire_bool(&p->stop) && !p->fatal) {
         poll_group(p, 50);
@@ -519,12 +523,13 @@ int rs_pipeline_run(struct rs_pipeline *p, struct rs_diag *diag)
         if (p->options.until_end && all_at_end(p)) {
             halted_n = count_halted(p, &halted);
             rs_pipeline_ask_ends(p, true);
+            reached_end = true;
             break;
         }
     }
     rs_pipeline_send_visitor_away(p);
     wind_down(p);
-    end_threads(p);
+    end_threads(p, reached_end);
     if (p->fatal) return rs_fail(diag, RS_E_SERVER, "kafka: the client cannot go on");
     if (!halted_n) return RS_OK;
     rs_fail(diag, RS_E_HALT, "%s/%d: %s (%d partitions halted)", halted->topic, halted->partition.number,
@@ -588,6 +593,7 @@ int rs_pipeline_open(const struct rs_pipeline_options *options, struct rs_pipeli
         p->worker[i].number = i;
         err = rs_worker_open(&p->worker[i], diag);
     }
+    if (!err) err = rs_pipeline_start_detector(p, diag);
     if (err) {
         rs_pipeline_close(p);
         return err;
@@ -599,6 +605,7 @@ int rs_pipeline_open(const struct rs_pipeline_options *options, struct rs_pipeli
 void rs_pipeline_close(struct rs_pipeline *p)
 {
     if (!p) return;
+    rs_pipeline_end_detector(p, false);
     for (int i = 0; i < p->options.workers; i++) rs_worker_close(&p->worker[i]);
     rs_memory_free(p->memory);
     rs_kafka_close(p->kafka);

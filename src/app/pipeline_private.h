@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "rastro/decode.h"
+#include "rastro/detector.h"
 #include "rastro/mailbox.h"
 #include "rastro/pipeline.h"
 
@@ -111,6 +112,7 @@ struct rs_pipeline {
     rs_atomic_bool ended; /* all worker threads are gone */
     bool revoking;        /* a revocation is to be answered */
     int64_t revoke_deadline_us;
+    struct rs_detector_thread *detector;
     struct rs_kafka *visitor;     /* see pipeline_orphans.c */
     int64_t orphans_us, visit_us; /* since when there are some; when the visitor came, or goes again */
     int64_t visit_pause_us;
@@ -128,6 +130,10 @@ void rs_pipeline_ask_ends(struct rs_pipeline *p, bool last);
 /* Has partitions that nobody owns shared out again. */
 void rs_pipeline_mind_orphans(struct rs_pipeline *p);
 void rs_pipeline_send_visitor_away(struct rs_pipeline *p);
+
+/* Its own thread, until the end; `drain`: what is due is looked at before. */
+int rs_pipeline_start_detector(struct rs_pipeline *p, struct rs_diag *diag);
+void rs_pipeline_end_detector(struct rs_pipeline *p, bool drain);
 
 int rs_worker_open(struct rs_worker *worker, struct rs_diag *diag);
 void rs_worker_start(struct rs_worker *worker);

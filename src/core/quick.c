@@ -207,18 +207,33 @@ int rs_quick_head_cmp(const struct rs_table_head *a, const struct rs_table_head 
     return 0;
 }
 
-static const struct rs_table_head *newest(const struct rs_quick *q)
+static const struct rs_table_head *head_before(const struct rs_quick *q)
 {
-    if (q->marks & RS_TABLE_HAS_HEAD) return &q->head;
     if (q->before && q->before->marks & RS_TABLE_HAS_HEAD) return &q->before->head;
     return q->ref.record && q->parcel.marks & RS_TABLE_HAS_HEAD ? &q->parcel.head : NULL;
 }
 
-static bool has_ended(const struct rs_quick *q)
+static const struct rs_table_head *newest(const struct rs_quick *q)
 {
-    if (q->marks & RS_TABLE_HAS_HEAD) return q->marks & RS_TABLE_ENDED;
+    return q->marks & RS_TABLE_HAS_HEAD ? &q->head : head_before(q);
+}
+
+static bool had_ended(const struct rs_quick *q)
+{
     if (q->before && q->before->marks & RS_TABLE_HAS_HEAD) return q->before->marks & RS_TABLE_ENDED;
     return q->ref.record && q->parcel.marks & RS_TABLE_ENDED;
+}
+
+static bool has_ended(const struct rs_quick *q)
+{
+    return q->marks & RS_TABLE_HAS_HEAD ? q->marks & RS_TABLE_ENDED : had_ended(q);
+}
+
+int64_t rs_quick_head_before(const struct rs_quick *q, bool *ret_ended)
+{
+    const struct rs_table_head *head = head_before(q);
+    *ret_ended = head && had_ended(q);
+    return head ? (int64_t)head->word[0] : RS_INSTANT_NONE;
 }
 
 static void weigh(struct rs_quick *q, uint32_t at)

@@ -14,6 +14,7 @@ struct rs_rules {
     struct rs_arena *arena; /* owns the strings */
     const struct rs_catalog *catalog;
     uint32_t version, count;
+    struct rs_key key;
     struct rs_rule *rule;
     struct rs_rule_fits *fits;
     struct rs_strmap carrier, service, country; /* words that rules name -> value of a side */
@@ -44,6 +45,14 @@ uint8_t rs_stall_kind_id(enum rs_stall_kind kind)
 #undef X
     };
     return ids[kind];
+}
+
+enum rs_stall_kind rs_stall_kind_numbered(uint8_t id)
+{
+    for (enum rs_stall_kind kind = 0; kind < RS_STALL__COUNT; kind++) {
+        if (rs_stall_kind_id(kind) == id) return kind;
+    }
+    return RS_STALL__COUNT;
 }
 
 const char *rs_leg_name(enum rs_leg leg)
@@ -380,7 +389,7 @@ int rs_rules_read(const struct rs_catalog *catalog, const struct rs_calendars *c
         return rs_fail(diag, RS_E_CONFIG, "%s: rules know at most %d statuses", file, RS_VALUE_OTHER);
     }
     struct rs_rules *rules = rs_calloc(1, sizeof *rules);
-    *rules = (struct rs_rules){.arena = rs_arena_new(64 << 10), .catalog = catalog};
+    *rules = (struct rs_rules){.arena = rs_arena_new(64 << 10), .catalog = catalog, .key = rs_key_of(text.p, text.n)};
     rules->rule = rs_calloc(RULES_MAX, sizeof *rules->rule);
     rules->fits = rs_calloc(RULES_MAX, sizeof *rules->fits);
     struct reading reading = {.rules = rules, .calendars = calendars};
@@ -416,6 +425,11 @@ uint32_t rs_rules_version(const struct rs_rules *rules)
     return rules->version;
 }
 
+struct rs_key rs_rules_key(const struct rs_rules *rules)
+{
+    return rules->key;
+}
+
 uint32_t rs_rules_count(const struct rs_rules *rules)
 {
     return rules->count;
@@ -424,6 +438,19 @@ uint32_t rs_rules_count(const struct rs_rules *rules)
 const struct rs_rule *rs_rules_at(const struct rs_rules *rules, uint32_t i)
 {
     return &rules->rule[i];
+}
+
+int64_t rs_rules_least_wait(const struct rs_rules *rules)
+{
+    int64_t least = RS_INSTANT_NONE;
+    for (uint32_t i = 0; i < rules->count; i++) {
+        const struct rs_rule *rule = &rules->rule[i];
+        bool waits = rule->kind == RS_STALL_never_scanned || rule->kind == RS_STALL_no_update ||
+                     rule->kind == RS_STALL_uncollected;
+        if (!waits || rule->never) continue;
+        if (least == RS_INSTANT_NONE || rule->after_us < least) least = rule->after_us;
+    }
+    return least;
 }
 
 /* ---- matching ---------------------------------------------------------------------------- */

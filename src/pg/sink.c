@@ -11,7 +11,8 @@
  *      Else they are locked, what is known of the parcels is read, everything
  *      decided, and then they are set.
  *   4  events by (parcel, fp); then the log, facts, links, orders and
- *      quarantine, each by its key; last this session's proof.
+ *      quarantine, each by its key; last this session's proof, and the
+ *      episodes that the batch ends (sink_stalls.c), by parcel.
  * Every writer passes these steps in this order and each step in the order of
  * its key, so two transactions that share rows wait for each other but never
  * in a circle: whoever waits in a step holds only what comes before.
@@ -103,6 +104,7 @@ void rs_sink_close(struct rs_sink *sink)
     rs_sink_close_numbers(sink);
     rs_arena_free(sink->sources.arena);
     rs_arena_free(sink->topics.arena);
+    rs_sink_forget_watched(sink);
     free(sink->source_of);
     free(sink->owned.list);
     free(sink->lost.list);
@@ -201,17 +203,6 @@ static int enter_epoch(struct rs_work *work, struct rs_diag *diag)
     return err;
 }
 
-static int put_proof(struct rs_work *work, struct rs_diag *diag)
-{
-    static const char prove[] = "INSERT INTO rastro.proofs (member, worker, proof) VALUES ($1, $2, $3) "
-                                "ON CONFLICT (member, worker) DO UPDATE SET proof = excluded.proof, proved_at = now()";
-    rs_random(work->proof.b, sizeof work->proof.b);
-    rs_pg_uuid(&work->params, work->sink->options.member);
-    rs_pg_int4(&work->params, work->sink->options.worker);
-    rs_pg_uuid(&work->params, work->proof);
-    return rs_pg_run(work->pg, prove, &work->params, NULL, diag);
-}
-
 /* Decides by what PostgreSQL knows, under locks. */
 static int decide_safely(struct rs_work *work, struct rs_diag *diag)
 {
@@ -246,7 +237,8 @@ static void finish_counts(struct rs_work *work)
 
 static int commit(struct rs_work *work, struct rs_diag *diag)
 {
-    int err = put_proof(work, diag);
+    int err = rs_work_put_proof(work, diag);
+    if (!err) err = rs_work_settle_stalls(work, diag);
     if (err) return err;
     rs_kill_point(RS_KILL_BEFORE_COMMIT);
     work->committing = true;

@@ -96,6 +96,20 @@ struct rs_work_reject {
     int64_t count;
 };
 
+/* What the detector is to hear of a parcel, see sink_stalls.c. */
+struct rs_entry {
+    int64_t id;
+    int16_t source;
+    int32_t minute;
+};
+
+/* Parcels that have candidates or open episodes, as far as is known. */
+struct rs_watch {
+    int64_t *id; /* open addressing; 0: free */
+    uint32_t n, mask;
+    int64_t since; /* transactions from here on may not have been seen */
+};
+
 /* A batch on its way: how it is decided and what is written.  It belongs to the
  * sink's thread, except while it is handed to the runner. */
 struct rs_work {
@@ -130,6 +144,11 @@ struct rs_work {
     uint32_t wording_n;
     struct rs_work_reject *reject;
     uint32_t reject_n, reject_room;
+    bool *told; /* by parcel: facts, links or orders that are new */
+    struct rs_entry *entry;
+    uint32_t entry_n;
+    int64_t *news; /* parcels of which something is new */
+    uint32_t news_n;
     uint32_t refused;       /* events that PostgreSQL refused */
     uint32_t first_refused; /* the message of one of them */
     bool refused_too_many;
@@ -168,6 +187,8 @@ struct rs_sink {
     int64_t next_id, last_id;        /* of the current block */
     int64_t clock_us, clock_mono_us; /* PostgreSQL's clock, and ours when its answer came; 0: not asked yet */
     struct rs_numbers *numbers;
+
+    struct rs_watch watch;
 
     /* whose history this is, rule D2 */
     bool proved;
@@ -306,6 +327,14 @@ int rs_work_events(struct rs_work *work, struct rs_diag *diag);
 
 /* ---- sink_views.c */
 int rs_work_put_views(struct rs_work *work, struct rs_diag *diag);
+
+/* ---- sink_stalls.c */
+/* Rows that begin with a parcel's id: something of it is new. */
+void rs_work_note_told(struct rs_work *work, const struct rs_pg_rows *rows);
+int rs_work_put_proof(struct rs_work *work, struct rs_diag *diag);
+/* Ends what is open of parcels that the batch has news of. */
+int rs_work_settle_stalls(struct rs_work *work, struct rs_diag *diag);
+void rs_sink_forget_watched(struct rs_sink *sink);
 
 /* ---- sink_rest.c: what lies behind the events, in the fixed order */
 int rs_work_rest(struct rs_work *work, struct rs_diag *diag);

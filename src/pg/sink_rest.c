@@ -192,8 +192,9 @@ static int put_links(struct rs_work *work, struct rs_diag *diag)
         "AND l.number = w.number COLLATE \"C\" AND l.issuer = w.issuer COLLATE \"C\" AND l.kind = w.kind "
         "AND l.source = w.source) "
         "ORDER BY w.parcel_id, w.number COLLATE \"C\", w.issuer COLLATE \"C\", w.kind, w.source, w.at, w.t, w.p, w.o "
-        "ON CONFLICT DO NOTHING";
+        "ON CONFLICT DO NOTHING RETURNING parcel_id";
     struct rs_pg_params *p = &work->params;
+    struct rs_pg_rows *rows;
     uint32_t n = work->link_n;
     const struct rs_work_link *row = work->link;
     if (!n) return RS_OK;
@@ -206,7 +207,9 @@ static int put_links(struct rs_work *work, struct rs_diag *diag)
     EACH(work, n, RS_PG_INT2, rs_pg_array_int2(p, topic_of(work, row[i].message)));
     EACH(work, n, RS_PG_INT4, rs_pg_array_int4(p, number_of(work, row[i].message)));
     EACH(work, n, RS_PG_INT8, rs_pg_array_int8(p, offset_of(work, row[i].message)));
-    return rs_pg_run(work->pg, add, p, NULL, diag);
+    int err = rs_pg_run(work->pg, add, p, &rows, diag);
+    if (!err) rs_work_note_told(work, rows);
+    return err;
 }
 
 /* ---- orders ---------------------------------------------------------------------------- */
@@ -265,7 +268,7 @@ static int put_shipments(struct rs_work *work, struct rs_diag *diag)
         "SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[], $5::uuid[], $6::bool[], "
         "$7::timestamptz[], $8::smallint[], $9::int[], $10::bigint[], $11::text[], $12::text[], $13::timestamptz[], "
         "$14::timestamptz[], $15::timestamptz[], $16::timestamptz[], $17::timestamptz[], $18::text[], $19::text[], "
-        "$20::text[], $21::text[], $22::text[], $23::text[], $24::text[], $25::text[]) ON CONFLICT DO NOTHING";
+        "$20::text[], $21::text[], $22::text[], $23::text[], $24::text[], $25::text[]) ON CONFLICT DO NOTHING RETURNING parcel_id";
     struct rs_pg_params *p = &work->params;
     uint32_t n = collect_shipments(work, NULL);
     if (!n) return RS_OK;
@@ -296,8 +299,10 @@ static int put_shipments(struct rs_work *work, struct rs_diag *diag)
     put_place(work, n, shipment_destination, row);
     struct rs_pg_rows *rows;
     int err = rs_pg_run(work->pg, add, p, &rows, diag);
-    if (!err) work->counts.shipments += (uint64_t)rs_pg_affected(rows);
-    return err;
+    if (err) return err;
+    work->counts.shipments += (uint64_t)rs_pg_affected(rows);
+    rs_work_note_told(work, rows);
+    return RS_OK;
 }
 
 /* ---- wordings ---------------------------------------------------------------------------- */

@@ -108,6 +108,7 @@ int rs_sink_settle_in(struct rs_sink *sink, struct rs_diag *diag)
     bool same = false;
     int64_t epoch = 0;
     rs_sink_forget_ids(sink);
+    rs_sink_forget_watched(sink);
     sink->clock_us = 0; /* another server's may go otherwise */
     int err = check_primary(sink, diag);
     if (!err) err = read_history(sink, &same, &epoch, diag);

@@ -18,7 +18,7 @@ struct loading {
     uint32_t n;
     struct {
         int64_t asked, parcel_id;
-    } *pair; /* every number of every journey */
+    } * pair; /* every number of every journey */
     uint32_t pair_n;
     int64_t as_of_us;
     struct rs_pg_params params;
@@ -61,7 +61,8 @@ static int ask_of_journeys(struct loading *l, const char *sql, struct rs_pg_rows
 
 static int load_journeys(struct loading *l, struct rs_diag *diag)
 {
-    static const char sql[] = "SELECT a.asked, x.parcel_id FROM " ASKED ", LATERAL rastro.journey(a.asked) x (parcel_id)";
+    static const char sql[] = "SELECT a.asked, x.parcel_id FROM " ASKED
+                              ", LATERAL rastro.journey(a.asked) x (parcel_id)";
     struct rs_pg_rows *rows;
     int err = ask(l, sql, &rows, diag);
     if (err) return err;
@@ -118,13 +119,30 @@ static struct rs_str country_at(struct loading *l, const struct rs_pg_rows *rows
 static const char events_sql[] = JOURNEYS
     "SELECT j.asked, t.instant, t.status, t.kind, t.fp, t.country, t.region, t.city, "
     "'synthetic' = ANY (t.marks), 'future' = ANY (t.marks), t.parcel_id = j.asked, t.source, "
-    "coalesce(t.text, t.code), p.number, coalesce(t.city, t.place), " TOLD("t") ", t.state = 'current', t.published_at "
-    "FROM rastro.timeline((SELECT array_agg(DISTINCT parcel_id) FROM j), coalesce($3, 'infinity'::timestamptz)) t "
-    "JOIN j USING (parcel_id) JOIN rastro.parcel_list p USING (parcel_id) "
-    "ORDER BY j.asked, t.state = 'current', t.instant, t.source, coalesce(t.sequence, 0), t.rank, t.fp";
+    "coalesce(t.text, t.code), p.number, coalesce(t.city, t.place), " TOLD(
+        "t") ", t.state = 'current', t.published_at "
+             "FROM rastro.timeline((SELECT array_agg(DISTINCT parcel_id) FROM j), coalesce($3, 'infinity'::timestamptz)) t "
+             "JOIN j USING (parcel_id) JOIN rastro.parcel_list p USING (parcel_id) "
+             "ORDER BY j.asked, t.state = 'current', t.instant, t.source, coalesce(t.sequence, 0), t.rank, t.fp";
 enum {
-    E_ASKED, INSTANT, STATUS, KIND, FP, COUNTRY, REGION, CITY, SYNTHETIC, FUTURE, OWN, SOURCE, TEXT, NUMBER, PLACE,
-    TOLD_AT, CURRENT, PUBLISHED
+    E_ASKED,
+    INSTANT,
+    STATUS,
+    KIND,
+    FP,
+    COUNTRY,
+    REGION,
+    CITY,
+    SYNTHETIC,
+    FUTURE,
+    OWN,
+    SOURCE,
+    TEXT,
+    NUMBER,
+    PLACE,
+    TOLD_AT,
+    CURRENT,
+    PUBLISHED
 };
 
 static void take_event(struct loading *l, const struct rs_pg_rows *rows, int r, const struct rs_status *status,
@@ -195,10 +213,11 @@ static int load_orders(struct loading *l, struct rs_diag *diag)
         "SELECT k.asked, dense_rank() OVER (PARTITION BY k.asked ORDER BY u.marketplace, u.order_id) - 1, u.updated_at, "
         "u.cancelled OR NOT bool_or(EXISTS (SELECT FROM j WHERE j.asked = k.asked AND j.parcel_id = u.parcel_id)), "
         "u.dispatched_at, u.promised_to, u.destination_country, u.destination_region, u.destination_city, "
-        "u.destination_postcode, u.service, u.seller, max(" TOLD("u") ") FROM k JOIN rastro.shipment_list u USING (marketplace, order_id) "
-        "GROUP BY k.asked, u.marketplace, u.order_id, u.updated_at, u.key, u.cancelled, u.dispatched_at, u.promised_to, "
-        "u.destination_country, u.destination_region, u.destination_city, u.destination_postcode, u.service, u.seller "
-        "ORDER BY k.asked, u.updated_at, u.key";
+        "u.destination_postcode, u.service, u.seller, max(" TOLD(
+            "u") ") FROM k JOIN rastro.shipment_list u USING (marketplace, order_id) "
+                 "GROUP BY k.asked, u.marketplace, u.order_id, u.updated_at, u.key, u.cancelled, u.dispatched_at, u.promised_to, "
+                 "u.destination_country, u.destination_region, u.destination_city, u.destination_postcode, u.service, u.seller "
+                 "ORDER BY k.asked, u.updated_at, u.key";
     struct rs_pg_rows *rows;
     int err = ask_of_journeys(l, sql, &rows, diag);
     for (int r = 0, end; !err && r < rs_pg_count(rows); r = end) {
@@ -292,21 +311,23 @@ static int load_hand_overs(struct loading *l, struct rs_diag *diag)
 {
     static const char sql[] =
         "WITH given AS ("
-        "SELECT a.asked, l.parcel_id AS from_id, q.parcel_id AS to_id, l.published_at AS told, " TOLD("l") " AS read FROM " ASKED
-        "JOIN rastro.link_list l ON l.parcel_id = a.asked JOIN rastro.parcel_list q ON q.number = l.number "
-        "AND (l.issuer IS NULL OR q.issuer IS NULL OR q.issuer = l.issuer) WHERE q.parcel_id <> a.asked "
-        "UNION ALL SELECT a.asked, l.parcel_id, a.asked, l.published_at, " TOLD("l") " FROM " ASKED
-        "JOIN rastro.parcel_list p ON p.parcel_id = a.asked JOIN rastro.link_list l ON l.number = p.number "
-        "AND (l.issuer IS NULL OR p.issuer IS NULL OR p.issuer = l.issuer) WHERE l.parcel_id <> a.asked), "
-        "dated AS (SELECT g.asked, g.from_id, g.to_id, min(g.told) AS told, max(g.read) AS read, least(min(g.told), "
-        "(SELECT min(t.instant) FROM rastro.timeline(ARRAY[g.to_id]) t WHERE t.state = 'current' AND t.kind = 's' "
-        "AND t.stage NOT IN ('info', 'unknown'))) AS at FROM given g GROUP BY 1, 2, 3), "
-        /* Of two numbers that name each other the one that was told to go on first had it first. */
-        "one_way AS (SELECT d.* FROM dated d WHERE NOT EXISTS (SELECT FROM dated b WHERE b.asked = d.asked "
-        "AND b.from_id = d.to_id AND b.to_id = d.from_id AND (b.told, b.from_id) < (d.told, d.from_id))) "
-        "SELECT asked, min(at) FILTER (WHERE to_id = asked), min(at) FILTER (WHERE from_id = asked), "
-        "(SELECT max(d.read) FROM dated d WHERE d.asked = o.asked) "
-        "FROM one_way o GROUP BY 1 ORDER BY 1";
+        "SELECT a.asked, l.parcel_id AS from_id, q.parcel_id AS to_id, l.published_at AS told, " TOLD(
+            "l") " AS read FROM " ASKED
+                 "JOIN rastro.link_list l ON l.parcel_id = a.asked JOIN rastro.parcel_list q ON q.number = l.number "
+                 "AND (l.issuer IS NULL OR q.issuer IS NULL OR q.issuer = l.issuer) WHERE q.parcel_id <> a.asked "
+                 "UNION ALL SELECT a.asked, l.parcel_id, a.asked, l.published_at, " TOLD(
+                     "l") " FROM " ASKED
+                          "JOIN rastro.parcel_list p ON p.parcel_id = a.asked JOIN rastro.link_list l ON l.number = p.number "
+                          "AND (l.issuer IS NULL OR p.issuer IS NULL OR p.issuer = l.issuer) WHERE l.parcel_id <> a.asked), "
+                          "dated AS (SELECT g.asked, g.from_id, g.to_id, min(g.told) AS told, max(g.read) AS read, least(min(g.told), "
+                          "(SELECT min(t.instant) FROM rastro.timeline(ARRAY[g.to_id]) t WHERE t.state = 'current' AND t.kind = 's' "
+                          "AND t.stage NOT IN ('info', 'unknown'))) AS at FROM given g GROUP BY 1, 2, 3), "
+                          /* Of two numbers that name each other the one that was told to go on first had it first. */
+                          "one_way AS (SELECT d.* FROM dated d WHERE NOT EXISTS (SELECT FROM dated b WHERE b.asked = d.asked "
+                          "AND b.from_id = d.to_id AND b.to_id = d.from_id AND (b.told, b.from_id) < (d.told, d.from_id))) "
+                          "SELECT asked, min(at) FILTER (WHERE to_id = asked), min(at) FILTER (WHERE from_id = asked), "
+                          "(SELECT max(d.read) FROM dated d WHERE d.asked = o.asked) "
+                          "FROM one_way o GROUP BY 1 ORDER BY 1";
     struct rs_pg_rows *rows;
     int err = ask(l, sql, &rows, diag);
     for (int r = 0; !err && r < rs_pg_count(rows); r++) {
@@ -356,7 +377,7 @@ static void take_feed(struct rs_stall_case *c, const struct feed *feed)
 static int load_looks(struct loading *l, struct rs_diag *diag)
 {
     static const char sql[] = JOURNEYS
-        "SELECT j.asked, k.source, max(k.looked_at), max(least(k.published_at, now())), min(k.source_number) "
+        "SELECT j.asked, k.source, max(k.looked_at), max(least(k.published_at, now())) FILTER (WHERE k.published_at IS NOT NULL), min(k.source_number) "
         "FROM rastro.look_list k JOIN j USING (parcel_id) GROUP BY 1, 2 ORDER BY 1, 2";
     struct rs_pg_rows *rows;
     int err = ask_of_journeys(l, sql, &rows, diag);

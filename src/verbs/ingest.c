@@ -110,6 +110,7 @@ int rs_verb_ingest(const struct rs_options *options, struct rs_diag *diag)
 {
     struct rs_schema schema;
     struct rs_topic *topics = NULL;
+    struct rs_rules *rules = NULL;
     int count = 0;
     int err = rs_schema_open(&schema, rs_opt_text(options, RS_OPT_SCHEMA), diag);
     if (err) return err;
@@ -128,9 +129,12 @@ int rs_verb_ingest(const struct rs_options *options, struct rs_diag *diag)
         .future_us = rs_opt_number(options, RS_OPT_FUTURE),
         .raw = raw_mode(options),
         .until_end = rs_opt_flag(options, RS_OPT_UNTIL_END),
+        .detect = rs_opt_is(options, RS_OPT_DETECTOR, "on"),
     };
     const char *metrics = rs_opt_text(options, RS_OPT_METRICS);
     err = read_start(options, &pipeline, diag);
+    if (!err) err = rs_schema_read_rules(&schema, rs_opt_text(options, RS_OPT_RULES), &rules, diag);
+    pipeline.rules = rules;
     if (!err && *metrics) err = rs_httpd_check(metrics, diag);
     if (!err) err = rs_topics_of(options, &schema.profiles, &topics, &count, diag);
     if (!err) {
@@ -141,6 +145,7 @@ int rs_verb_ingest(const struct rs_options *options, struct rs_diag *diag)
         rs_kafka_options_free(&pipeline.kafka);
     }
     rs_topics_free(topics, count);
+    rs_rules_free(rules);
     rs_schema_close(&schema);
     return err;
 }

@@ -13,8 +13,8 @@
 #define K RS_GROUP_KAFKA
 
 const struct rs_verb rs_verbs[] = {
-    {"ingest", "", "read topics and write timelines, exactly once", S | P | K | RS_GROUP_INGEST, rs_verb_ingest,
-     "rastro ingest --brokers kafka1:9093 --topic scans --topic orders -X security.protocol=ssl"},
+    {"ingest", "", "read topics and write timelines, exactly once", S | P | K | RS_GROUP_INGEST | RS_GROUP_RULES,
+     rs_verb_ingest, "rastro ingest --brokers kafka1:9093 --topic scans --topic orders -X security.protocol=ssl"},
     {"timeline", "NUMBER", "show one parcel, by tracking number or order",
      F | S | P | RS_GROUP_TIMELINE | RS_GROUP_PARCEL, rs_verb_timeline, "rastro timeline RB123456785CN"},
     {"why", "NUMBER", "say whether a parcel counts as stalled, by which rule, and what would change it",
@@ -32,7 +32,8 @@ const struct rs_verb rs_verbs[] = {
     {"check", "", "test options, profiles, rules, schema, Kafka and PostgreSQL, touching nothing",
      S | P | K | RS_GROUP_INGEST | RS_GROUP_RULES, rs_verb_check, "rastro check"},
     {"config", "", "show each option's effective value and where it came from",
-     F | S | P | K | RS_GROUP_INGEST | RS_GROUP_CONFIG, rs_verb_config, "rastro config --config rastro.conf"},
+     F | S | P | K | RS_GROUP_INGEST | RS_GROUP_RULES | RS_GROUP_CONFIG, rs_verb_config,
+     "rastro config --config rastro.conf"},
     {"migrate", "", "bring the database's schema up to this release", P | S | RS_GROUP_MIGRATE, rs_verb_migrate,
      "rastro migrate --dry-run"},
     {NULL, NULL, NULL, 0, NULL, NULL},

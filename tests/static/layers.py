@@ -32,11 +32,11 @@ CONTRACTS = {
     "base": "arena atomic clock counters error fault hash log prefetch str strmap unaligned",
     "sync": "mailbox table",
     "parse": "duration json time zone",
-    "core": "alert batch calendar catalog decode event explain number partition profile quick raw rules stall track",
+    "core": "alert batch calendar catalog decode episode event explain number partition profile quick raw rules stall track",
     "file": "file",
     "kafka": "kafka",
     "http": "httpd",
-    "pg": "migrate pg sink stall_case",
+    "pg": "detector migrate pg sink stall_case",
     "app": "options pipeline schema",
 }
 LAYER_OF = {f"{name}.h": layer for layer, names in CONTRACTS.items() for name in names.split()}

@@ -1,0 +1,333 @@
+/* What a batch means for parcels that may stand still.
+ *
+ * Nothing is evaluated while ingesting, with one exception: a parcel that has a
+ * candidate or an open episode is looked at in the transaction that brings news of
+ * it, so that the scan and the end of the stall are one.  Which ones these are a
+ * sink keeps in mind.  At the end of each transaction it reads what was added since
+ * (rows whose transaction its last read may not have seen), in the statement that
+ * writes its proof, so that costs nothing; candidates that this does not show wait
+ * for us (detector.c).  Of all other parcels the detector hears by a row in its
+ * inbox, one a batch:
+ *   - a new one, with the earliest instant at which a clock of it can have begun;
+ *   - now: what changes clocks otherwise than a scan that comes in time.  Late
+ *     scans, those after a long silence, at or behind the end of a journey, what
+ *     says that a source has given up; facts, links, orders; and what sources
+ *     stopped reporting.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "desk.h"
+#include "sink_rows.h"
+
+/* As in detector.c: a scan is late from a day on, and a silence of that many days
+ * is shorter than any that lets a look wait. */
+#define GRACE_US RS_DAY_US
+#define SILENCE_US (4 * RS_DAY_US)
+
+/* ---- what is kept in mind -------------------------------------------------------------- */
+
+static uint32_t slot_of(const struct rs_watch *watch, int64_t id)
+{
+    uint32_t at = (uint32_t)((uint64_t)id * UINT64_C(0x9e3779b97f4a7c15) >> 32) & watch->mask;
+    while (watch->id[at] && watch->id[at] != id) at = (at + 1) & watch->mask;
+    return at;
+}
+
+static void add_watched(struct rs_watch *watch, int64_t id)
+{
+    if (!watch->id || watch->n * 2 > watch->mask) {
+        struct rs_watch old = *watch;
+        watch->mask = old.id ? old.mask * 2 + 1 : 1023;
+        watch->id = rs_calloc((size_t)watch->mask + 1, sizeof *watch->id);
+        for (uint32_t i = 0; old.id && i <= old.mask; i++) {
+            if (old.id[i]) watch->id[slot_of(watch, old.id[i])] = old.id[i];
+        }
+        free(old.id);
+    }
+    uint32_t at = slot_of(watch, id);
+    watch->n += !watch->id[at];
+    watch->id[at] = id;
+}
+
+static bool is_watched(const struct rs_watch *watch, int64_t id)
+{
+    return watch->id && watch->id[slot_of(watch, id)] == id;
+}
+
+/* Those behind it move up where they may. */
+static void drop_watched(struct rs_watch *watch, int64_t id)
+{
+    uint32_t hole = slot_of(watch, id);
+    if (!watch->id[hole]) return;
+    watch->n--;
+    for (uint32_t at = hole;;) {
+        watch->id[hole] = 0;
+        do {
+            at = (at + 1) & watch->mask;
+            if (!watch->id[at]) return;
+        } while (slot_of(watch, watch->id[at]) == at);
+        int64_t moved = watch->id[at];
+        watch->id[at] = 0;
+        watch->id[slot_of(watch, moved)] = moved;
+        hole = at;
+    }
+}
+
+void rs_sink_forget_watched(struct rs_sink *sink)
+{
+    free(sink->watch.id);
+    sink->watch = (struct rs_watch){0};
+}
+
+/* ---- what a batch says of a parcel -------------------------------------------------------- */
+
+static const int64_t never = INT64_MAX;
+
+/* Before this batch: the newest scan, or RS_INSTANT_NONE, and whether it was over. */
+static int64_t known_before(const struct rs_work_parcel *parcel, bool *ret_ended)
+{
+    int64_t newest = RS_INSTANT_NONE;
+    if (parcel->way == RS_WAY_QUICK) return rs_quick_head_before(&parcel->quick, ret_ended);
+    *ret_ended = false;
+    for (uint32_t i = 0; i < parcel->state.known_n; i++) {
+        const struct rs_known *known = &parcel->state.known[i];
+        if (known->event || !rs_track_reported(known) || !rs_track_moves(known)) continue;
+        if (known->instant_us > newest) newest = known->instant_us;
+        *ret_ended |= known->status->ends;
+    }
+    return newest;
+}
+
+static bool is_at_an_end(const struct rs_status *status)
+{
+    static const char *const stages[] = {"delivery", "attempt", "pickup", "delivered"};
+    if (status->ends || rs_str_is(status->name, "unknown.source_expired")) return true;
+    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
+        if (rs_str_is(status->stage, stages[i])) return true;
+    }
+    return false;
+}
+
+/* When a clock may have begun by what is new; INT64_MIN: to be looked at now;
+ * `never`: nothing is new. */
+static int64_t news_of(const struct rs_work_parcel *parcel)
+{
+    int64_t first = never, before = RS_INSTANT_NONE;
+    bool ended = false, asked = false;
+    if (parcel->state.change_n) return INT64_MIN;
+    for (uint32_t i = 0; i < parcel->state.known_n; i++) {
+        const struct rs_known *known = &parcel->state.known[i];
+        if (!known->event) continue;
+        if (known->instant_us < first) first = known->instant_us;
+        if (!parcel->exists) continue;
+        if (!asked) before = known_before(parcel, &ended);
+        asked = true;
+        bool late = known->instant_us < known->published_us - GRACE_US;
+        bool woke = before == RS_INSTANT_NONE || known->instant_us > before + SILENCE_US;
+        if (late || woke || ended || is_at_an_end(known->status)) return INT64_MIN;
+    }
+    if (first != never && parcel->s10 == RS_S10_BAD && !parcel->exists) return INT64_MIN;
+    return first;
+}
+
+/* ---- the batch's row in the inbox ------------------------------------------------------------ */
+
+static int16_t source_of(const struct rs_work *work, const struct rs_work_parcel *parcel)
+{
+    return (int16_t)work->source[work->ref[parcel->ref].message - work->from];
+}
+
+static bool *told_flags(struct rs_work *work)
+{
+    if (!work->told) work->told = rs_arena_zero(work->arena, work->parcel_n + 1);
+    return work->told;
+}
+
+static int by_id(const void *a, const void *b, void *self)
+{
+    const struct rs_work_parcel *parcel = self;
+    int64_t x = parcel[*(const uint32_t *)a].id, y = parcel[*(const uint32_t *)b].id;
+    return (x > y) - (x < y);
+}
+
+/* The rows begin with parcels' ids. */
+void rs_work_note_told(struct rs_work *work, const struct rs_pg_rows *rows)
+{
+    if (!rs_pg_count(rows)) return;
+    bool *told = told_flags(work);
+    uint32_t *order = rs_arena_get(work->arena, ((size_t)work->parcel_n + 1) * sizeof *order);
+    for (uint32_t i = 0; i < work->parcel_n; i++) order[i] = i;
+    qsort_r(order, work->parcel_n, sizeof *order, by_id, work->parcel);
+    for (int r = 0; r < rs_pg_count(rows); r++) {
+        int64_t id = rs_pg_get_int(rows, r, 0);
+        uint32_t low = 0, high = work->parcel_n;
+        while (high - low > 1) {
+            uint32_t middle = low + (high - low) / 2;
+            if (work->parcel[order[middle]].id <= id) low = middle;
+            else high = middle;
+        }
+        told[order[low]] = true;
+    }
+}
+
+/* Minutes since 1970; 0 says now, and whatever lies before 1970 is as good. */
+static int32_t minute_of(int64_t us)
+{
+    int64_t minute = us == INT64_MIN ? 0 : us / RS_MINUTE_US;
+    return minute < 0 || minute > INT32_MAX ? 0 : (int32_t)minute;
+}
+
+static void find_news(struct rs_work *work)
+{
+    bool *told = told_flags(work);
+    for (uint32_t i = 0; i < work->facts_n; i++) told[work->facts[i].parcel] = true;
+    work->entry = rs_arena_get(work->arena, ((size_t)work->parcel_n + 1) * sizeof *work->entry);
+    work->news = rs_arena_get(work->arena, ((size_t)work->parcel_n + 1) * sizeof *work->news);
+    for (uint32_t i = 0; i < work->parcel_n; i++) {
+        const struct rs_work_parcel *parcel = &work->parcel[i];
+        int64_t news = told[i] ? INT64_MIN : news_of(parcel);
+        if (news == never) continue;
+        work->news[work->news_n++] = parcel->id;
+        if (news != INT64_MIN && parcel->exists) continue; /* a scan that comes in time */
+        work->entry[work->entry_n++] = (struct rs_entry){parcel->id, source_of(work, parcel), minute_of(news)};
+    }
+}
+
+/* The last statement of a transaction: its proof, its row in the inbox, and what
+ * is watched since it was asked last. */
+int rs_work_put_proof(struct rs_work *work, struct rs_diag *diag)
+{
+    static const char prove[] =
+        "WITH proof AS (INSERT INTO rastro.proofs (member, worker, proof) VALUES ($1, $2, $3) "
+        "ON CONFLICT (member, worker) DO UPDATE SET proof = excluded.proof, proved_at = now()), "
+        "inbox AS (INSERT INTO rastro.stall_inbox (parcel, source, minute) SELECT $4::bigint[], $5::smallint[], "
+        "$6::int[] WHERE cardinality($4::bigint[]) > 0) "
+        "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, d.parcel_id "
+        "FROM (SELECT 1) one LEFT JOIN rastro.deadlines d ON d.watched >= $7::text::xid8";
+    struct rs_watch *watch = &work->sink->watch;
+    struct rs_pg_params *p = &work->params;
+    struct rs_pg_rows *rows;
+    char since[24];
+    find_news(work);
+    rs_random(work->proof.b, sizeof work->proof.b);
+    rs_pg_uuid(p, work->sink->options.member);
+    rs_pg_int4(p, work->sink->options.worker);
+    rs_pg_uuid(p, work->proof);
+    EACH(work, work->entry_n, RS_PG_INT8, rs_pg_array_int8(p, work->entry[i].id));
+    EACH(work, work->entry_n, RS_PG_INT2, rs_pg_array_int2(p, work->entry[i].source));
+    EACH(work, work->entry_n, RS_PG_INT4, rs_pg_array_int4(p, work->entry[i].minute));
+    snprintf(since, sizeof since, "%lld", (long long)watch->since);
+    rs_pg_text(p, rs_str_of(since));
+    int err = rs_pg_run(work->pg, prove, p, &rows, diag);
+    if (err) return err;
+    watch->since = rs_pg_get_int(rows, 0, 0);
+    for (int r = 0; r < rs_pg_count(rows); r++) {
+        if (!rs_pg_is_null(rows, r, 1)) add_watched(watch, rs_pg_get_int(rows, r, 1));
+    }
+    return RS_OK;
+}
+
+/* ---- those that are watched --------------------------------------------------------------------- */
+
+static int id_cmp(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* By rules that others have replaced nothing is decided. */
+static int read_rules(struct rs_desk *desk, bool *ret_ours, struct rs_diag *diag)
+{
+    static const char ask[] = "SELECT v.version, CASE WHEN isfinite(v.active_from) THEN v.active_from END "
+                              "FROM rastro.rules_versions v ORDER BY v.version DESC LIMIT 1";
+    struct rs_pg_rows *rows;
+    int err = rs_pg_run(desk->pg, ask, NULL, &rows, diag);
+    if (err) return err;
+    uint32_t version = rs_rules_version(desk->rules);
+    *ret_ours = rs_pg_count(rows) && rs_pg_get_int(rows, 0, 0) == version;
+    if (!*ret_ours) return RS_OK;
+    int64_t from = rs_pg_get_time(rows, 0, 1);
+    desk->by = (struct rs_episode_rules){version, from == RS_INSTANT_NONE ? INT64_MIN : from};
+    return RS_OK;
+}
+
+/* What is open ends or never was; what else there is the detector finds. */
+static int settle_open(struct rs_desk *desk, struct rs_desk_parcel *parcel, uint32_t n, struct rs_diag *diag)
+{
+    uint32_t room = 0, step_n = 0;
+    int err = rs_desk_load_cases(desk, parcel, n, diag);
+    if (err) return err;
+    for (uint32_t i = 0; i < n; i++) room += parcel[i].stored_n;
+    struct rs_desk_step *step = rs_arena_get(desk->arena, ((size_t)room + 1) * sizeof *step);
+    for (uint32_t i = 0; i < n; i++) {
+        struct rs_episode_change *change;
+        /* At whatever feed time it was due, it is due here. */
+        uint32_t changes = rs_desk_look(desk, &parcel[i], INT64_MAX - 1, &change);
+        for (uint32_t k = 0; k < changes; k++) {
+            if (change[k].stored == RS_STALL_NONE || parcel[i].stored[change[k].stored].candidate) continue;
+            step[step_n++] = (struct rs_desk_step){&parcel[i], change[k]};
+        }
+    }
+    return rs_desk_write(desk, parcel, n, step, step_n, diag);
+}
+
+static bool has_open(const struct rs_desk_parcel *parcel)
+{
+    for (uint32_t i = 0; i < parcel->stored_n; i++) {
+        if (!parcel->stored[i].candidate && parcel->stored[i].until_us == INT64_MAX) return true;
+    }
+    return false;
+}
+
+/* Their clocks start anew, which nobody expected. */
+static int leave_in_inbox(struct rs_work *work, const int64_t *id, uint32_t n, struct rs_diag *diag)
+{
+    static const char put[] =
+        "INSERT INTO rastro.stall_inbox (parcel, source, minute) "
+        "SELECT array_agg(d.parcel_id), array_agg(d.source), array_agg(0) FROM rastro.deadlines d "
+        "WHERE d.parcel_id = ANY ($1::bigint[]) HAVING count(*) > 0";
+    EACH(work, n, RS_PG_INT8, rs_pg_array_int8(&work->params, id[i]));
+    return rs_pg_run(work->pg, put, &work->params, NULL, diag);
+}
+
+static int look_at_watched(struct rs_work *work, struct rs_desk *desk, const int64_t *id, uint32_t n,
+                           struct rs_diag *diag)
+{
+    struct rs_desk_parcel *parcel;
+    uint32_t locked = 0, open = 0;
+    bool ours = false;
+    int err = rs_desk_lock(desk, id, n, &parcel, &locked, diag);
+    if (!err) err = leave_in_inbox(work, id, n, diag);
+    if (!err) err = read_rules(desk, &ours, diag);
+    if (!err) err = rs_desk_load_stored(desk, parcel, locked, diag);
+    if (err) return err;
+    for (uint32_t i = 0; i < n; i++) drop_watched(&work->sink->watch, id[i]);
+    for (uint32_t i = 0; i < locked; i++) {
+        if (parcel[i].watched) add_watched(&work->sink->watch, parcel[i].id);
+        if (parcel[i].watched && has_open(&parcel[i])) parcel[open++] = parcel[i];
+    }
+    return open && ours ? settle_open(desk, parcel, open, diag) : RS_OK;
+}
+
+int rs_work_settle_stalls(struct rs_work *work, struct rs_diag *diag)
+{
+    const struct rs_sink_options *o = &work->sink->options;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < work->news_n; i++) {
+        if (is_watched(&work->sink->watch, work->news[i])) work->news[n++] = work->news[i];
+    }
+    if (!n) return RS_OK;
+    qsort(work->news, n, sizeof *work->news, id_cmp);
+    struct rs_desk desk = {
+        .pg = work->pg,
+        .catalog = o->catalog,
+        .rules = o->rules,
+        .calendars = o->calendars,
+        .alerts = o->alerts,
+        .arena = work->arena,
+    };
+    int err = look_at_watched(work, &desk, work->news, n, diag);
+    rs_pg_params_free(&desk.params);
+    return err;
+}
