@@ -51,7 +51,7 @@ CREATE TABLE rastro.episodes (
     revision integer NOT NULL DEFAULT 0,          -- how often it was told of
     rules_version integer NOT NULL,
     kind smallint NOT NULL,
-    state "char" NOT NULL,                        -- c candidate, o open, e ended, w withdrawn
+    state "char" NOT NULL,                        -- c candidate, d it was none; o open, e ended, w withdrawn
     rule text NOT NULL,
     number text COLLATE "C" NOT NULL,
     carrier text COLLATE "C",
@@ -87,7 +87,7 @@ CREATE VIEW rastro.episode_list AS
            CASE e.state WHEN 'o' THEN 'open' WHEN 'e' THEN 'ended' ELSE 'withdrawn' END AS state,
            e.started, e.since, e.until, e.feed_at, e.opened_at, e.gone_at, e.silent_since, e.promised_to,
            e.last_fp, e.ended_fp, e.revision, e.carrier, e.seller, e.stage, e.leg, e.origin, e.destination
-    FROM rastro.episodes e WHERE e.state <> 'c';
+    FROM rastro.episodes e WHERE e.opened_at IS NOT NULL;
 
 -- A source's look also says which of its messages decided last.
 CREATE OR REPLACE VIEW rastro.look_list AS
@@ -101,6 +101,7 @@ REVOKE EXECUTE ON FUNCTION rastro.stall_kind(smallint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION rastro.stall_kind(smallint) TO rastro_writer, rastro_reader;
 GRANT SELECT, INSERT ON rastro.rules_versions TO rastro_writer;
 GRANT SELECT, INSERT, DELETE ON rastro.stall_inbox, rastro.outbox TO rastro_writer;
-GRANT SELECT, INSERT, UPDATE, DELETE ON rastro.deadlines, rastro.episodes TO rastro_writer;
+GRANT SELECT, INSERT, UPDATE, DELETE ON rastro.deadlines TO rastro_writer;
+GRANT SELECT, INSERT, UPDATE ON rastro.episodes TO rastro_writer;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA rastro TO rastro_writer;
 GRANT SELECT ON rastro.episode_list TO rastro_writer, rastro_reader;

@@ -45,7 +45,7 @@ int rs_desk_load_stored(struct rs_desk *desk, struct rs_desk_parcel *parcel, uin
     static const char load[] =
         "SELECT e.parcel_id, e.episode, e.kind, e.state = 'c', e.rules_version, e.revision, e.started, e.since, "
         "e.feed_at, e.until, e.last_fp, e.ended_fp, e.rule FROM rastro.episodes e "
-        "WHERE e.parcel_id = ANY ($1::bigint[]) AND e.state <> 'w' ORDER BY e.parcel_id, e.since, e.episode";
+        "WHERE e.parcel_id = ANY ($1::bigint[]) AND e.state IN ('c', 'o', 'e') ORDER BY e.parcel_id, e.since, e.episode";
     struct rs_pg_rows *rows;
     put_ids(desk, parcel, n);
     int err = rs_pg_run(desk->pg, load, &desk->params, &rows, diag);
@@ -215,7 +215,7 @@ static int drop_candidates(struct rs_desk *desk, const struct rs_desk_step *step
         dropped++;
     }
     rs_pg_array_close(&desk->params);
-    static const char drop[] = "DELETE FROM rastro.episodes WHERE episode = ANY ($1::bigint[]) AND state = 'c'";
+    static const char drop[] = "UPDATE rastro.episodes SET state = 'd' WHERE episode = ANY ($1::bigint[])";
     return rs_pg_run(desk->pg, dropped ? drop : "SELECT $1::bigint[]", &desk->params, NULL, diag);
 }
 
