@@ -73,6 +73,80 @@ CREATE TABLE rastro.outbox (
     recorded_at timestamptz NOT NULL DEFAULT now()
 );
 
+-- The events of parcels as they were known at an instant, in no order.  A newer
+-- reading of the same words supersedes an older one, whichever came first; else the
+-- last entry of the log counts.
+CREATE FUNCTION rastro.event_states(parcels bigint[], as_of timestamptz DEFAULT 'infinity')
+RETURNS TABLE (
+    parcel_id bigint, source text, instant timestamptz, "precision" "char", zone_basis "char",
+    offset_minutes smallint, status smallint, stage text, detail text, rank smallint, moves boolean,
+    kind "char", code text, text text, time_words text, zone_words text,
+    country text, region text, city text, place text, sequence bigint, marks smallint,
+    published_at timestamptz, recorded_at timestamptz, topic text, kafka_partition integer,
+    kafka_offset bigint, identity smallint, iana smallint, fp uuid, said uuid, state text)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    WITH changed AS (
+        SELECT DISTINCT ON (c.parcel_id, c.fp) c.parcel_id, c.fp, c.change FROM rastro.event_changes c
+        WHERE c.parcel_id = ANY (parcels) AND c.recorded_at <= as_of ORDER BY c.parcel_id, c.fp, c.rev DESC
+    ), known AS (
+        SELECT e.*, s.name AS source_name, st.stage, st.detail, st.rank, st.moves, t.name AS topic_name,
+               max(e.identity * 32768 + e.iana) OVER (PARTITION BY e.parcel_id, e.source, e.said)
+                   > e.identity * 32768 + e.iana AS reread
+        FROM rastro.events e
+        JOIN rastro.sources s USING (source)
+        JOIN rastro.statuses st USING (status)
+        JOIN rastro.topics t USING (topic)
+        WHERE e.parcel_id = ANY (parcels) AND e.recorded_at <= as_of
+    )
+    SELECT k.parcel_id, k.source_name, k.instant, k.precision, k.zone_basis, k.offset_minutes, k.status, k.stage,
+           k.detail, k.rank, k.moves, k.kind, k.code, k.text, k.time_words, k.zone_words, k.country, k.region,
+           k.city, k.place, k.sequence, k.marks, k.published_at, k.recorded_at, k.topic_name, k.kafka_partition,
+           k.kafka_offset, k.identity, k.iana, k.fp, k.said,
+           CASE WHEN k.reread OR c.change = 's' THEN 'superseded'
+                WHEN c.change = 'w' THEN 'no_longer_reported'
+                ELSE 'current' END
+    FROM known k LEFT JOIN changed c USING (parcel_id, fp)
+$$;
+
+-- The same in the total order.
+--
+-- shown_with: the event of another source that tells the same scan, when there
+-- is one; a timeline shows that one and names both sources.
+CREATE OR REPLACE FUNCTION rastro.timeline(parcels bigint[], as_of timestamptz DEFAULT 'infinity')
+RETURNS TABLE (
+    parcel_id bigint, place_in_order bigint, source text, instant timestamptz, "precision" "char",
+    zone_basis "char", offset_minutes smallint, status smallint, stage text, detail text, rank smallint,
+    moves boolean, kind "char", code text, text text, time_words text, zone_words text,
+    country text, region text, city text, place text, sequence bigint, marks text[],
+    published_at timestamptz, recorded_at timestamptz, topic text, kafka_partition integer,
+    kafka_offset bigint, identity smallint, iana text, fp uuid, said uuid, state text, shown_with uuid)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    WITH stated AS MATERIALIZED (
+        SELECT * FROM rastro.event_states(parcels, as_of)
+    ), scan AS (
+        SELECT * FROM stated s WHERE s.state = 'current' AND s.kind = 's'
+    ), twin AS (
+        -- The best of the events that tell the same scan, this one included: the
+        -- most precise, then by the source's name.
+        SELECT DISTINCT ON (e.parcel_id, e.fp) e.parcel_id, e.fp, o.fp AS shown_with
+        FROM scan e JOIN scan o ON o.parcel_id = e.parcel_id AND o.status = e.status
+             AND (o.source <> e.source OR o.fp = e.fp)
+             AND rastro.same_time(o.instant, o.precision, o.offset_minutes,
+                                  e.instant, e.precision, e.offset_minutes)
+        ORDER BY e.parcel_id, e.fp, strpos('fsmd', o.precision::text), o.source, o.fp
+    )
+    SELECT e.parcel_id,
+           row_number() OVER (PARTITION BY e.parcel_id ORDER BY e.instant, e.source,
+                              coalesce(e.sequence, 0), e.rank, e.fp),
+           e.source, e.instant, e.precision, e.zone_basis, e.offset_minutes, e.status, e.stage,
+           e.detail, e.rank, e.moves, e.kind, e.code, e.text, e.time_words, e.zone_words, e.country,
+           e.region, e.city, e.place, e.sequence, rastro.mark_names(e.marks), e.published_at,
+           e.recorded_at, e.topic, e.kafka_partition, e.kafka_offset, e.identity,
+           rastro.iana(e.iana), e.fp, e.said, e.state, t.shown_with
+    FROM stated e LEFT JOIN twin t ON t.parcel_id = e.parcel_id AND t.fp = e.fp AND t.shown_with <> e.fp
+    ORDER BY e.parcel_id, 2
+$$;
+
 CREATE FUNCTION rastro.stall_kind(kind smallint) RETURNS text
     LANGUAGE sql IMMUTABLE AS $$
     SELECT (ARRAY['never_scanned', 'no_update', 'stuck', 'overdue', 'uncollected', 'source_stopped',
@@ -97,8 +171,9 @@ CREATE OR REPLACE VIEW rastro.look_list AS
            v.source AS source_number
     FROM rastro.source_views v JOIN rastro.sources s USING (source);
 
-REVOKE EXECUTE ON FUNCTION rastro.stall_kind(smallint) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION rastro.stall_kind(smallint) TO rastro_writer, rastro_reader;
+REVOKE EXECUTE ON FUNCTION rastro.stall_kind(smallint), rastro.event_states(bigint[], timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION rastro.stall_kind(smallint), rastro.event_states(bigint[], timestamptz)
+    TO rastro_writer, rastro_reader;
 GRANT SELECT, INSERT ON rastro.rules_versions TO rastro_writer;
 GRANT SELECT, INSERT, DELETE ON rastro.stall_inbox, rastro.outbox TO rastro_writer;
 GRANT SELECT, INSERT, UPDATE, DELETE ON rastro.deadlines TO rastro_writer;

@@ -61,8 +61,12 @@ static int ask_of_journeys(struct loading *l, const char *sql, struct rs_pg_rows
 
 static int load_journeys(struct loading *l, struct rs_diag *diag)
 {
+    /* Most are handed over to nobody. */
     static const char sql[] = "SELECT a.asked, x.parcel_id FROM " ASKED
-                              ", LATERAL rastro.journey(a.asked) x (parcel_id)";
+                              "JOIN rastro.parcel_list p ON p.parcel_id = a.asked, "
+                              "LATERAL (SELECT a.asked UNION SELECT rastro.journey(a.asked) "
+                              "WHERE EXISTS (SELECT FROM rastro.link_list l WHERE l.parcel_id = a.asked) "
+                              "OR EXISTS (SELECT FROM rastro.link_list l WHERE l.number = p.number)) x (parcel_id)";
     struct rs_pg_rows *rows;
     int err = ask(l, sql, &rows, diag);
     if (err) return err;
@@ -116,14 +120,15 @@ static struct rs_str country_at(struct loading *l, const struct rs_pg_rows *rows
 
 /* ---- events ------------------------------------------------------------------------ */
 
+/* clang-format off */
 static const char events_sql[] = JOURNEYS
-    "SELECT j.asked, t.instant, t.status, t.kind, t.fp, t.country, t.region, t.city, "
-    "'synthetic' = ANY (t.marks), 'future' = ANY (t.marks), t.parcel_id = j.asked, t.source, "
-    "coalesce(t.text, t.code), p.number, coalesce(t.city, t.place), " TOLD(
-        "t") ", t.state = 'current', t.published_at "
-             "FROM rastro.timeline((SELECT array_agg(DISTINCT parcel_id) FROM j), coalesce($3, 'infinity'::timestamptz)) t "
-             "JOIN j USING (parcel_id) JOIN rastro.parcel_list p USING (parcel_id) "
-             "ORDER BY j.asked, t.state = 'current', t.instant, t.source, coalesce(t.sequence, 0), t.rank, t.fp";
+    "SELECT j.asked, t.instant, t.status, t.kind, t.fp, t.country, t.region, t.city, t.marks, t.parcel_id = j.asked, "
+    "t.source, coalesce(t.text, t.code), p.number, coalesce(t.city, t.place), " TOLD("t") ", t.state = 'current', "
+    "t.published_at "
+    "FROM rastro.event_states((SELECT array_agg(DISTINCT parcel_id) FROM j), coalesce($3, 'infinity'::timestamptz)) t "
+    "JOIN j USING (parcel_id) JOIN rastro.parcel_list p USING (parcel_id) "
+    "ORDER BY j.asked, t.state = 'current', t.instant, t.source, coalesce(t.sequence, 0), t.rank, t.fp";
+/* clang-format on */
 enum {
     E_ASKED,
     INSTANT,
@@ -133,8 +138,7 @@ enum {
     COUNTRY,
     REGION,
     CITY,
-    SYNTHETIC,
-    FUTURE,
+    MARKS,
     OWN,
     SOURCE,
     TEXT,
@@ -159,10 +163,9 @@ static void take_event(struct loading *l, const struct rs_pg_rows *rows, int r, 
         .country = country_at(l, rows, r, COUNTRY),
         .region = text_at(l, rows, r, REGION),
         .city = text_at(l, rows, r, CITY),
+        .marks = (uint16_t)rs_pg_get_int(rows, r, MARKS),
         .own = rs_pg_get_int(rows, r, OWN),
     };
-    if (rs_pg_get_int(rows, r, SYNTHETIC)) event->marks |= RS_MARK_synthetic;
-    if (rs_pg_get_int(rows, r, FUTURE)) event->marks |= RS_MARK_future;
     *words = (struct rs_stall_words){.source = text_at(l, rows, r, SOURCE),
                                      .text = text_at(l, rows, r, TEXT),
                                      .number = text_at(l, rows, r, NUMBER),
@@ -309,25 +312,26 @@ static void find_carrier(const struct rs_catalog *catalog, struct rs_stall_case 
 
 static int load_hand_overs(struct loading *l, struct rs_diag *diag)
 {
+    /* clang-format off */
     static const char sql[] =
-        "WITH given AS ("
-        "SELECT a.asked, l.parcel_id AS from_id, q.parcel_id AS to_id, l.published_at AS told, " TOLD(
-            "l") " AS read FROM " ASKED
-                 "JOIN rastro.link_list l ON l.parcel_id = a.asked JOIN rastro.parcel_list q ON q.number = l.number "
-                 "AND (l.issuer IS NULL OR q.issuer IS NULL OR q.issuer = l.issuer) WHERE q.parcel_id <> a.asked "
-                 "UNION ALL SELECT a.asked, l.parcel_id, a.asked, l.published_at, " TOLD(
-                     "l") " FROM " ASKED
-                          "JOIN rastro.parcel_list p ON p.parcel_id = a.asked JOIN rastro.link_list l ON l.number = p.number "
-                          "AND (l.issuer IS NULL OR p.issuer IS NULL OR p.issuer = l.issuer) WHERE l.parcel_id <> a.asked), "
-                          "dated AS (SELECT g.asked, g.from_id, g.to_id, min(g.told) AS told, max(g.read) AS read, least(min(g.told), "
-                          "(SELECT min(t.instant) FROM rastro.timeline(ARRAY[g.to_id]) t WHERE t.state = 'current' AND t.kind = 's' "
-                          "AND t.stage NOT IN ('info', 'unknown'))) AS at FROM given g GROUP BY 1, 2, 3), "
-                          /* Of two numbers that name each other the one that was told to go on first had it first. */
-                          "one_way AS (SELECT d.* FROM dated d WHERE NOT EXISTS (SELECT FROM dated b WHERE b.asked = d.asked "
-                          "AND b.from_id = d.to_id AND b.to_id = d.from_id AND (b.told, b.from_id) < (d.told, d.from_id))) "
-                          "SELECT asked, min(at) FILTER (WHERE to_id = asked), min(at) FILTER (WHERE from_id = asked), "
-                          "(SELECT max(d.read) FROM dated d WHERE d.asked = o.asked) "
-                          "FROM one_way o GROUP BY 1 ORDER BY 1";
+        "WITH given AS MATERIALIZED ("
+        "SELECT a.asked, l.parcel_id AS from_id, q.parcel_id AS to_id, l.published_at AS told, " TOLD("l") " AS read "
+        "FROM " ASKED "JOIN rastro.link_list l ON l.parcel_id = a.asked JOIN rastro.parcel_list q ON q.number = l.number "
+        "AND (l.issuer IS NULL OR q.issuer IS NULL OR q.issuer = l.issuer) WHERE q.parcel_id <> a.asked "
+        "UNION ALL SELECT a.asked, l.parcel_id, a.asked, l.published_at, " TOLD("l") " FROM " ASKED
+        "JOIN rastro.parcel_list p ON p.parcel_id = a.asked JOIN rastro.link_list l ON l.number = p.number "
+        "AND (l.issuer IS NULL OR p.issuer IS NULL OR p.issuer = l.issuer) WHERE l.parcel_id <> a.asked), "
+        "first AS (SELECT t.parcel_id, min(t.instant) AS at "
+        "FROM rastro.event_states((SELECT array_agg(DISTINCT to_id) FROM given)) t WHERE t.state = 'current' "
+        "AND t.kind = 's' AND t.stage NOT IN ('info', 'unknown') GROUP BY 1), "
+        "dated AS (SELECT g.asked, g.from_id, g.to_id, min(g.told) AS told, max(g.read) AS read, "
+        "least(min(g.told), min(f.at)) AS at FROM given g LEFT JOIN first f ON f.parcel_id = g.to_id GROUP BY 1, 2, 3), "
+        /* Of two numbers that name each other the one that was told to go on first had it first. */
+        "one_way AS (SELECT d.* FROM dated d WHERE NOT EXISTS (SELECT FROM dated b WHERE b.asked = d.asked "
+        "AND b.from_id = d.to_id AND b.to_id = d.from_id AND (b.told, b.from_id) < (d.told, d.from_id))) "
+        "SELECT asked, min(at) FILTER (WHERE to_id = asked), min(at) FILTER (WHERE from_id = asked), "
+        "(SELECT max(d.read) FROM dated d WHERE d.asked = o.asked) FROM one_way o GROUP BY 1 ORDER BY 1";
+    /* clang-format on */
     struct rs_pg_rows *rows;
     int err = ask(l, sql, &rows, diag);
     for (int r = 0; !err && r < rs_pg_count(rows); r++) {
