@@ -8,7 +8,7 @@
 #ifndef RASTRO_FAULT_H
 #define RASTRO_FAULT_H
 
-/* The points, in the order in which a batch passes them. */
+/* The points, in the order in which a batch passes them, and then the detector. */
 /* clang-format off */
 #define RS_KILL_POINTS(X)                                                  \
     X(AFTER_CLAIM, "after-claim")       /* the claim is committed */         \
@@ -17,7 +17,12 @@
     X(BEFORE_COMMIT, "before-commit")   /* all rows are in */                \
     X(COMMIT_SENT, "commit-sent")       /* COMMIT is on the wire */          \
     X(REPLY_READ, "reply-read")         /* PostgreSQL said yes */            \
-    X(IN_REVOKE, "in-revoke")           /* a partition is being let go */
+    X(IN_REVOKE, "in-revoke")           /* a partition is being let go */    \
+    X(INBOX_TAKEN, "inbox-taken")       /* the detector took a batch's word in */ \
+    X(LOOKED, "looked")                 /* candidates and deadlines are in, uncommitted */ \
+    X(CANDIDATES, "candidates")         /* they are committed */             \
+    X(BEFORE_OPENING, "before-opening") /* what was opened is in, uncommitted */ \
+    X(OPENED, "opened")                 /* it is committed */
 
 enum rs_kill_point {
 #define X(id, name) RS_KILL_##id,

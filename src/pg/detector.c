@@ -38,6 +38,7 @@
 #include <stdlib.h>
 
 #include "desk.h"
+#include "rastro/fault.h"
 #include "rastro/log.h"
 #include "rastro/migrate.h"
 
@@ -155,6 +156,7 @@ static int take_in(struct rs_detector *d, struct rs_detector_counts *counts, str
     if (err) return err;
     counts->taken_in += (uint64_t)rs_pg_affected(rows);
     counts->more |= rs_pg_affected(rows) > 0;
+    if (rs_pg_affected(rows)) rs_kill_point(RS_KILL_INBOX_TAKEN);
     return RS_OK;
 }
 
@@ -334,7 +336,9 @@ static int look(struct rs_detector *d, const int64_t *parcel_id, uint32_t n, str
     struct deadline *deadline = rs_arena_get(d->desk.arena, ((size_t)n + 1) * sizeof *deadline);
     for (uint32_t i = 0; i < n; i++) look_at(d, &parcel[i], &steps, &deadline[i], counts);
     err = rs_desk_write(&d->desk, parcel, n, steps.list, steps.n, diag);
-    return err ? err : set_deadlines(d, deadline, n, diag);
+    if (!err) err = set_deadlines(d, deadline, n, diag);
+    if (!err && steps.n) rs_kill_point(RS_KILL_LOOKED);
+    return err;
 }
 
 static int open_candidates(struct rs_detector *d, const int64_t *parcel_id, uint32_t n,
@@ -345,7 +349,9 @@ static int open_candidates(struct rs_detector *d, const int64_t *parcel_id, uint
     int err = load(d, parcel_id, &n, &parcel, diag);
     if (err) return err;
     for (uint32_t i = 0; i < n; i++) take_steps(d, &parcel[i], d->opening, &steps, counts);
-    return rs_desk_write(&d->desk, parcel, n, steps.list, steps.n, diag);
+    err = rs_desk_write(&d->desk, parcel, n, steps.list, steps.n, diag);
+    if (!err && steps.n) rs_kill_point(RS_KILL_BEFORE_OPENING);
+    return err;
 }
 
 /* ---- transactions ---------------------------------------------------------------------------- */
@@ -442,6 +448,7 @@ static int open_ripe(struct rs_detector *d, struct rs_detector_counts *counts, s
     if (err || there) return err;
     err = find_ripe(d, parcel_id, &n, diag);
     if (!err && n) err = transact(d, open_candidates, parcel_id, n, counts, diag);
+    if (!err && n) rs_kill_point(RS_KILL_OPENED);
     if (!err && n < PAGE) d->waiting = false;
     counts->more |= n == PAGE || d->candidate > d->opening;
     return err;
@@ -454,6 +461,7 @@ static int look_at_due(struct rs_detector *d, struct rs_detector_counts *counts,
     uint64_t found = counts->found;
     int err = find_due(d, parcel_id, &n, diag);
     if (!err && n) err = transact(d, look, parcel_id, n, counts, diag);
+    if (!err && counts->found > found) rs_kill_point(RS_KILL_CANDIDATES);
     if (!err && counts->found > found) err = find_candidates(d, diag);
     counts->more |= n == PAGE;
     return err;

@@ -2,10 +2,12 @@
 """Episodes: opened when feed time has passed what was due, closed by the scan's own
 transaction, withdrawn when they never were, and told of in the outbox."""
 import json
+import os
+import signal
 import time
 
 import support
-from support import OWNER, scan
+from support import scan
 
 DAY = 86400
 
@@ -72,6 +74,142 @@ class Stalls(support.Test):
         self.wait_for("SILENT1", ("no_update", "o", 20, None, 1))
         self.tell(step("SILENT1", 22, "transit.arrived", "BR"))
         self.wait_for("SILENT1", ("no_update", "w", 20, None, 2), ("no_update", "o", 12, None, 1))
+
+    # ---- the crossing of stall and scan
+
+    def detect(self, *options, env=None):
+        """Another process: it reads a topic on which nothing comes."""
+        if not hasattr(self, "other"):
+            self.other = support.start_broker(f"{self.id()}-other", ["nothing:1"])
+            self.addCleanup(support.stop_broker, self.other)
+        mine, self.broker = self.broker, self.other
+        try:
+            return self.start_ingest("nothing", options=options, env=env)
+        finally:
+            self.broker = mine
+
+    def wait_complete(self):
+        told = self.value("SELECT clock_timestamp()")
+        self.wait_until("the feed is complete up to now", lambda: self.value(
+            f"SELECT complete_to > '{told}' FROM rastro.feed_list") == "t")
+
+    def test_a_batch_that_did_not_see_the_candidate_is_waited_for(self):
+        member = self.start_ingest("scans", options=["--detector", "off"], env={"RASTRO_STOP": "before-commit:2"})
+        self.tell(step("SILENT1", 30, "transit.arrived", "BR"))
+        self.wait_complete()
+        self.tell(step("SILENT1", 1, "transit.arrived", "BR"))
+        self.wait_until("it stands before its commit", lambda: stopped(member))
+        self.detect()
+        self.wait_until("there is a candidate", lambda: self.episodes() == [("no_update", "c", 20, None, 0)])
+        time.sleep(3)
+        self.assertEqual(self.episodes(), [("no_update", "c", 20, None, 0)], "a batch is under way that may bring a scan")
+        member.send_signal(signal.SIGCONT)
+        self.wait_for("SILENT1", ("no_update", "e", 20, 1, 2))
+
+    def test_a_batch_that_sees_the_candidate_waits_for_the_opening(self):
+        member = self.start_ingest("scans", options=["--detector", "off"])
+        self.tell(step("SILENT1", 30, "transit.arrived", "BR"))
+        self.wait_complete()
+        detector = self.detect(env={"RASTRO_STOP": "before-opening"})
+        self.wait_until("it stands before the opening", lambda: stopped(detector))
+        self.tell(step("SILENT1", 1, "transit.arrived", "BR"))
+        self.wait_until("the batch waits", lambda: self.value(
+            "SELECT count(*) FROM pg_locks WHERE NOT granted") != "0")
+        self.assertEqual(self.value("SELECT count(*) FROM rastro.events"), "1")
+        detector.send_signal(signal.SIGCONT)
+        self.wait_for("SILENT1", ("no_update", "e", 20, 1, 2))
+        self.assertIsNone(member.poll())
+
+    def test_another_member_closes_what_this_one_opened(self):
+        self.start_ingest("scans")
+        self.tell(step("SILENT1", 30, "transit.arrived", "BR"))
+        self.wait_for("SILENT1", ("no_update", "o", 20, None, 1))
+        self.broker = support.start_broker(f"{self.id()}-second", ["more:1"])
+        self.addCleanup(support.stop_broker, self.broker)
+        support.publish(self.broker, "more", [step("SILENT1", 1, "transit.arrived", "BR")])
+        self.ingest("more", options=["--detector", "off"])
+        self.assertEqual(self.episodes("SILENT1"), [("no_update", "e", 20, 1, 2)])
+
+    # ---- deaths
+
+    def test_death_at_any_point_of_the_detector_changes_nothing(self):
+        self.tell(step("SILENT1", 30, "transit.arrived", "BR"), step("SILENT2", 40, "transit.departed", "CN"),
+                  hour_ago=True)
+        self.ingest("scans", options=["--detector", "off"])
+        for point in ("inbox-taken", "looked", "candidates", "before-opening", "opened"):
+            detector = self.detect(env={"RASTRO_KILL": point})
+            self.assertEqual(detector.wait(30), -signal.SIGKILL, point)
+        self.detect()
+        self.wait_for("SILENT1", ("no_update", "o", 20, None, 1))
+        self.wait_for("SILENT2", ("no_update", "o", 20, None, 1))
+
+    # ---- rules
+
+    def test_older_rules_open_nothing_beside_newer_ones(self):
+        self.tell(step("SILENT1", 30, "transit.arrived", "BR"), hour_ago=True)
+        self.ingest("scans", options=["--detector", "off"])
+        with open(os.path.join(support.SCHEMA, "stalls.json"), encoding="utf-8") as text:
+            rules = json.load(text)
+        rules["version"] = 2
+        for rule in rules["rules"]:
+            rule.update({"after": "P60D"} if rule["kind"] == "no_update" else {})
+        path = os.path.join(support.folder, "later.json")
+        with open(path, "w", encoding="utf-8") as text:
+            json.dump(rules, text)
+        later = self.detect("--rules", path)
+        self.wait_until("it was looked at", lambda: self.value(
+            "SELECT count(*) FROM rastro.deadlines WHERE due > '2026-01-01'") == "1")
+        self.assertEqual(self.terminate(later), 0)
+        self.detect()
+        self.sql("UPDATE rastro.deadlines SET due = '-infinity'")
+        time.sleep(4)
+        self.assertEqual(self.episodes(), [])
+
+    def test_other_rules_under_a_version_in_use_are_refused(self):
+        self.ingest("scans")
+        path = os.path.join(support.folder, "same.json")
+        with open(os.path.join(support.SCHEMA, "stalls.json"), encoding="utf-8") as text:
+            rules = text.read()
+        with open(path, "w", encoding="utf-8") as text:
+            text.write(rules.replace("P7D", "P8D"))
+        process = self.detect("--rules", path)
+        self.wait_until("it is said", lambda: "version 1 is in use and says something else" in self.said(process))
+
+    # ---- what else changes a clock
+
+    def test_a_hand_over_ends_the_first_numbers_stall(self):
+        self.start_ingest("scans")
+        self.tell(step("FIRST1", 30, "transit.departed", "CN"))
+        self.wait_for("FIRST1", ("no_update", "o", 10, None, 1))
+        self.tell(step("FIRST1", 30, "transit.departed", "CN", next={"number": "NEXT1", "carrier": "correios"}),
+                  step("NEXT1", 2, "transit.arrived", "BR"))
+        self.wait_for("FIRST1", ("no_update", "e", 10, 2, 2))
+
+    def test_a_promise_that_is_put_off_is_not_broken_any_more(self):
+        def order(updated, promised):
+            return {"rastro": "shipment/1", "marketplace": "m", "order": "o-1", "updated": ago(updated),
+                    "parcels": [{"number": "ORDERED1", "carrier": "correios"}], "dispatched": ago(9),
+                    "promised": {"from": None, "to": ago(promised)}}
+        self.start_ingest("scans")
+        self.tell(order(10, 2), step("ORDERED1", 3, "transit.arrived", "BR"))
+        self.wait_for("ORDERED1", ("overdue", "o", 2, None, 1))
+        self.tell(order(1, -20))
+        self.wait_for("ORDERED1", ("overdue", "e", 2, 1, 2))
+
+    def test_a_scan_behind_the_delivery_contradicts(self):
+        self.start_ingest("scans")
+        self.tell(step("BACK1", 5, "delivered.signed", "BR"))
+        self.wait_until("nothing is left to look at", lambda: self.value(
+            "SELECT count(*) FROM rastro.parcels") == "1" and self.value(
+            "SELECT count(*) FROM rastro.deadlines") == "0" and self.value(
+            "SELECT count(*) FROM rastro.stall_inbox") == "0")
+        self.tell(step("BACK1", 1, "transit.arrived", "BR"))
+        self.wait_for("BACK1", ("contradicted.scan_after_delivery", "o", 1, None, 1))
+
+
+def stopped(process):
+    with open(f"/proc/{process.pid}/stat") as text:
+        return text.read().rpartition(")")[2].split()[0] == "T"
 
 
 def ago_of(epoch):
