@@ -15,10 +15,56 @@ CREATE TABLE rastro.stall_inbox (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     parcel bigint[] NOT NULL,
     source smallint[] NOT NULL,                   -- who told it
-    minute integer[] NOT NULL                     -- since 1970: no clock began before; 0: to be looked at now
+    minute integer[] NOT NULL,                    -- since 1970: no clock began before; 0: to be looked at now
+    heard smallint[] NOT NULL,                    -- the sources of its messages, and of each
+    messages integer[] NOT NULL,                  -- how many,
+    heard_from timestamptz[] NOT NULL,            -- Kafka's times of the first and the last,
+    heard_to timestamptz[] NOT NULL,
+    gap bigint[] NOT NULL                         -- and the longest time between two, in microseconds
 );
 ALTER TABLE rastro.stall_inbox ALTER parcel SET STORAGE EXTERNAL, ALTER source SET STORAGE EXTERNAL,
                                ALTER minute SET STORAGE EXTERNAL;
+
+-- How often sources tell something, and since when one is silent: nothing came for
+-- several times the longest gap of late, though all partitions were read.  What
+-- such a source's parcels wait for is not due: its feed time stands still.
+CREATE TABLE rastro.feeds (
+    source smallint PRIMARY KEY,
+    messages bigint NOT NULL,
+    heard_from timestamptz NOT NULL,
+    heard_to timestamptz NOT NULL,
+    usual_gap interval NOT NULL,                  -- the longest of late: it halves in 14 days
+    silent_since timestamptz
+);
+
+CREATE VIEW rastro.feed_usual AS
+    SELECT s.name AS source, f.messages, f.heard_from, f.heard_to, f.silent_since, f.usual_gap,
+           CASE WHEN f.messages >= 100 AND f.heard_to - f.heard_from >= interval '2 days'
+                THEN greatest(f.usual_gap * coalesce((SELECT value FROM rastro.settings WHERE name = 'feed.silent_factor'), '3')::float8,
+                              interval '1 hour') END AS silent_after
+    FROM rastro.feeds f JOIN rastro.sources s USING (source);
+
+-- A source's feed time, as before, but for those that are silent.
+CREATE OR REPLACE VIEW rastro.feed_list AS
+    SELECT DISTINCT ON (s.name) s.name AS source, CASE WHEN g.complete_to IS NOT NULL THEN least(g.complete_to, f.silent_since) END AS complete_to, p.cluster, p.topic,
+           p.partition, p.owner, p.halted, f.silent_since, g.complete_to AS read_to
+    FROM (SELECT DISTINCT source, topic, kafka_partition FROM rastro.origins
+          WHERE seen_at > now() - coalesce((SELECT value FROM rastro.settings WHERE name = 'feed.seen_days'), '30')::integer
+                                  * interval '1 day') seen
+    JOIN rastro.sources s USING (source)
+    JOIN rastro.topics t ON t.topic = seen.topic
+    JOIN rastro.positions p ON p.cluster = t.cluster AND p.topic = t.name AND p.partition = seen.kafka_partition
+    LEFT JOIN rastro.progress g ON g.cluster = p.cluster AND g.topic = p.topic AND g.partition = p.partition
+    LEFT JOIN rastro.feeds f ON f.source = seen.source
+    ORDER BY s.name, g.complete_to NULLS FIRST, p.topic, p.partition;
+
+-- Times in which so many episodes were opened that something else is the matter
+-- than parcels.
+CREATE TABLE rastro.storms (
+    storm bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    began_at timestamptz NOT NULL DEFAULT now(),
+    ended_at timestamptz
+);
 
 -- Parcels that clocks run for.  due is a lower bound: nothing can become a stall
 -- before, whatever scan comes in time.  It is in feed time, of one source.  Who
@@ -53,6 +99,7 @@ CREATE TABLE rastro.episodes (
     kind smallint NOT NULL,
     state "char" NOT NULL,                        -- c candidate, d it was none; o open, e ended, w withdrawn
     rule text NOT NULL,
+    storm bigint,                                 -- that it was opened in
     number text COLLATE "C" NOT NULL,
     carrier text COLLATE "C",
     seller text COLLATE "C",
@@ -63,6 +110,7 @@ CREATE TABLE rastro.episodes (
     UNIQUE (parcel_id, episode)
 );
 CREATE INDEX episodes_candidates ON rastro.episodes (parcel_id) WHERE state = 'c';
+CREATE INDEX episodes_opened ON rastro.episodes (opened_at);
 CREATE INDEX episodes_open ON rastro.episodes (silent_since, episode) WHERE state = 'o';
 
 -- What is to be told, in order for each key; taken away when Kafka has it.
@@ -160,7 +208,7 @@ CREATE VIEW rastro.episode_list AS
     SELECT e.episode, e.parcel_id, e.number, rastro.stall_kind(e.kind) AS kind, e.rule, e.rules_version,
            CASE e.state WHEN 'o' THEN 'open' WHEN 'e' THEN 'ended' ELSE 'withdrawn' END AS state,
            e.started, e.since, e.until, e.feed_at, e.opened_at, e.gone_at, e.silent_since, e.promised_to,
-           e.last_fp, e.ended_fp, e.revision, e.carrier, e.seller, e.stage, e.leg, e.origin, e.destination
+           e.last_fp, e.ended_fp, e.revision, e.storm, e.carrier, e.seller, e.stage, e.leg, e.origin, e.destination
     FROM rastro.episodes e WHERE e.opened_at IS NOT NULL;
 
 -- A source's look also says which of its messages decided last.
@@ -177,6 +225,6 @@ GRANT EXECUTE ON FUNCTION rastro.stall_kind(smallint), rastro.event_states(bigin
 GRANT SELECT, INSERT ON rastro.rules_versions TO rastro_writer;
 GRANT SELECT, INSERT, DELETE ON rastro.stall_inbox, rastro.outbox TO rastro_writer;
 GRANT SELECT, INSERT, UPDATE, DELETE ON rastro.deadlines TO rastro_writer;
-GRANT SELECT, INSERT, UPDATE ON rastro.episodes TO rastro_writer;
+GRANT SELECT, INSERT, UPDATE ON rastro.episodes, rastro.feeds, rastro.storms TO rastro_writer;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA rastro TO rastro_writer;
-GRANT SELECT ON rastro.episode_list TO rastro_writer, rastro_reader;
+GRANT SELECT ON rastro.episode_list, rastro.feed_usual TO rastro_writer, rastro_reader;

@@ -234,7 +234,7 @@ static int set_episodes(struct rs_desk *desk, const struct row *row, uint32_t n,
         "leg = CASE w.state WHEN 'o' THEN w.leg ELSE e.leg END, "
         "origin = CASE w.state WHEN 'o' THEN w.origin ELSE e.origin END, "
         "destination = CASE w.state WHEN 'o' THEN w.destination ELSE e.destination END, "
-        "opened_at = coalesce(e.opened_at, now()), "
+        "opened_at = coalesce(e.opened_at, now()), storm = CASE WHEN e.opened_at IS NULL THEN nullif($15, 0) ELSE e.storm END, "
         "gone_at = CASE w.state WHEN 'o' THEN NULL ELSE coalesce(e.gone_at, now()) END, "
         "revision = e.revision + w.told "
         "FROM " ROWS "$14::int[]) w (" ROW_NAMES "told) WHERE e.episode = w.id AND "
@@ -245,6 +245,7 @@ static int set_episodes(struct rs_desk *desk, const struct row *row, uint32_t n,
     if (!n) return RS_OK;
     put_rows(desk, row, n);
     EACH(RS_PG_INT4, rs_pg_array_int4(p, r->told));
+    rs_pg_int8(p, desk->storm);
     return rs_pg_run(desk->pg, set, p, NULL, diag);
 }
 
@@ -302,6 +303,6 @@ int rs_desk_write(struct rs_desk *desk, const struct rs_desk_parcel *parcel, uin
     if (!err) err = add_candidates(desk, new, new_n, diag);
     if (!err) err = set_episodes(desk, set, set_n, diag);
     if (!err && step_n) err = set_watched(desk, parcel, n, diag);
-    if (!err && desk->alerts && step_n) err = rs_desk_tell(desk, step, step_n, diag);
+    if (!err && step_n) err = rs_desk_tell(desk, step, step_n, diag);
     return err;
 }

@@ -21,6 +21,7 @@ struct rs_desk {
     const struct rs_calendars *calendars;
     struct rs_episode_rules by; /* the version of `rules`, and since when they count */
     bool alerts;                /* changes are told in the outbox */
+    int64_t storm;              /* that openings belong to; 0: none */
     struct rs_arena *arena;     /* everything lives there until it is reset */
     struct rs_pg_params params;
 };

@@ -1,6 +1,6 @@
 #include "desk_alerts.h"
 
-#include "rastro/alert.h"
+#include <stdio.h>
 
 /* What was due, and told of, so long before is no news. */
 #define REPLAYED_US RS_DAY_US
@@ -11,6 +11,8 @@ struct alerts {
         size_t key, event;
     } * end;
     uint32_t n;
+    struct rs_str storm; /* of what is opened */
+    char storm_room[RS_STORM_NAME_MAX];
 };
 
 static void take_event(const struct rs_stall_case *c, uint32_t i, struct rs_alert_event *ret)
@@ -82,6 +84,7 @@ static void add_step(struct alerts *a, const struct rs_desk_step *step)
     case RS_EPISODE_WITHDRAW: alert.type = RS_ALERT_withdrawn; break;
     default: alert.type = RS_ALERT_closed; break;
     }
+    if (change->step == RS_EPISODE_OPEN) alert.storm = a->storm;
     if (alert.type != RS_ALERT_closed) add(a, &alert);
     if (alert.type == RS_ALERT_opened && ended) alert.revision++;
     if (!ended) return;
@@ -96,33 +99,54 @@ static bool is_told(enum rs_episode_step step)
     return step != RS_EPISODE_FIND && step != RS_EPISODE_DROP && step != RS_EPISODE_CORRECT;
 }
 
-int rs_desk_tell(struct rs_desk *desk, const struct rs_desk_step *step, uint32_t n, struct rs_diag *diag)
+static void put_texts(struct rs_pg_params *p, const struct alerts *a, bool keys)
+{
+    rs_pg_array_open(p, RS_PG_TEXT);
+    for (uint32_t i = 0; i < a->n; i++) {
+        size_t from = !i ? 0 : keys ? a->end[i - 1].key : a->end[i - 1].event;
+        size_t to = keys ? a->end[i].key : a->end[i].event;
+        rs_pg_array_bytes(p, (keys ? a->key.p : a->event.p) + from, (uint32_t)(to - from));
+    }
+    rs_pg_array_close(p);
+}
+
+static int put_alerts(struct rs_desk *desk, struct alerts *a, struct rs_diag *diag)
 {
     static const char put[] = "INSERT INTO rastro.outbox (key, event) SELECT w.key, w.event "
                               "FROM unnest($1::text[], $2::text[]) WITH ORDINALITY w (key, event, at) ORDER BY w.at";
+    int err = RS_OK;
+    if (a->n && desk->alerts) {
+        put_texts(&desk->params, a, true);
+        put_texts(&desk->params, a, false);
+        err = rs_pg_run(desk->pg, put, &desk->params, NULL, diag);
+    }
+    rs_buf_free(&a->key);
+    rs_buf_free(&a->event);
+    return err;
+}
+
+int rs_desk_tell(struct rs_desk *desk, const struct rs_desk_step *step, uint32_t n, struct rs_diag *diag)
+{
     struct alerts a = {0};
-    struct rs_pg_params *p = &desk->params;
+    a.storm = rs_storm_name(desk->storm, a.storm_room);
     a.end = rs_arena_get(desk->arena, (2 * (size_t)n + 1) * sizeof *a.end);
     for (uint32_t i = 0; i < n; i++) {
         if (is_told(step[i].change.step)) add_step(&a, &step[i]);
     }
-    int err = RS_OK;
-    if (a.n) {
-        rs_pg_array_open(p, RS_PG_TEXT);
-        for (uint32_t i = 0; i < a.n; i++) {
-            size_t from = i ? a.end[i - 1].key : 0;
-            rs_pg_array_bytes(p, a.key.p + from, (uint32_t)(a.end[i].key - from));
-        }
-        rs_pg_array_close(p);
-        rs_pg_array_open(p, RS_PG_TEXT);
-        for (uint32_t i = 0; i < a.n; i++) {
-            size_t from = i ? a.end[i - 1].event : 0;
-            rs_pg_array_bytes(p, a.event.p + from, (uint32_t)(a.end[i].event - from));
-        }
-        rs_pg_array_close(p);
-        err = rs_pg_run(desk->pg, put, p, NULL, diag);
-    }
-    rs_buf_free(&a.key);
-    rs_buf_free(&a.event);
-    return err;
+    return put_alerts(desk, &a, diag);
+}
+
+int rs_desk_put_alerts(struct rs_desk *desk, const struct rs_alert *alert, uint32_t n, struct rs_diag *diag)
+{
+    struct alerts a = {0};
+    a.end = rs_arena_get(desk->arena, ((size_t)n + 1) * sizeof *a.end);
+    for (uint32_t i = 0; i < n; i++) add(&a, &alert[i]);
+    return put_alerts(desk, &a, diag);
+}
+
+struct rs_str rs_storm_name(int64_t storm, char room[RS_STORM_NAME_MAX])
+{
+    if (!storm) return RS_STR_NONE;
+    snprintf(room, RS_STORM_NAME_MAX, "storm-%lld", (long long)storm);
+    return rs_str_of(room);
 }

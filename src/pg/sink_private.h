@@ -103,6 +103,13 @@ struct rs_entry {
     int32_t minute;
 };
 
+/* What a batch heard of a source. */
+struct rs_heard {
+    int16_t source;
+    int32_t messages;
+    int64_t from_us, to_us, gap_us;
+};
+
 /* Parcels that have candidates or open episodes, as far as is known. */
 struct rs_watch {
     int64_t *id; /* open addressing; 0: free */
@@ -147,6 +154,8 @@ struct rs_work {
     bool *told; /* by parcel: facts, links or orders that are new */
     struct rs_entry *entry;
     uint32_t entry_n;
+    struct rs_heard *heard;
+    uint32_t heard_n;
     int64_t *news; /* parcels of which something is new */
     uint32_t news_n;
     uint32_t refused;       /* events that PostgreSQL refused */

@@ -194,6 +194,54 @@ static void find_news(struct rs_work *work)
     }
 }
 
+/* A source's messages of several partitions are told in turns: gaps are those
+ * between the newest so far and the next that is newer. */
+static void hear(struct rs_work *work, int16_t source, int64_t published_us)
+{
+    struct rs_heard *heard = NULL;
+    for (uint32_t i = 0; i < work->heard_n && !heard; i++) {
+        if (work->heard[i].source == source) heard = &work->heard[i];
+    }
+    if (!heard) {
+        heard = &work->heard[work->heard_n++];
+        *heard = (struct rs_heard){source, 0, published_us, published_us, 0};
+    }
+    heard->messages++;
+    if (published_us < heard->from_us) heard->from_us = published_us;
+    if (published_us <= heard->to_us) return;
+    if (published_us - heard->to_us > heard->gap_us) heard->gap_us = published_us - heard->to_us;
+    heard->to_us = published_us;
+}
+
+static void find_heard(struct rs_work *work)
+{
+    uint32_t sources = 0;
+    int16_t last = 0;
+    for (uint32_t i = work->from; i < work->to; i++) {
+        int16_t source = (int16_t)work->source[i - work->from];
+        sources += source && source != last;
+        last = source;
+    }
+    work->heard = rs_arena_get(work->arena, ((size_t)sources + 1) * sizeof *work->heard);
+    for (uint32_t i = work->from; i < work->to; i++) {
+        int16_t source = (int16_t)work->source[i - work->from];
+        if (source) hear(work, source, published_of(work, i));
+    }
+}
+
+static void put_inbox(struct rs_work *work)
+{
+    struct rs_pg_params *p = &work->params;
+    EACH(work, work->entry_n, RS_PG_INT8, rs_pg_array_int8(p, work->entry[i].id));
+    EACH(work, work->entry_n, RS_PG_INT2, rs_pg_array_int2(p, work->entry[i].source));
+    EACH(work, work->entry_n, RS_PG_INT4, rs_pg_array_int4(p, work->entry[i].minute));
+    EACH(work, work->heard_n, RS_PG_INT2, rs_pg_array_int2(p, work->heard[i].source));
+    EACH(work, work->heard_n, RS_PG_INT4, rs_pg_array_int4(p, work->heard[i].messages));
+    EACH(work, work->heard_n, RS_PG_TIME, rs_pg_array_time(p, work->heard[i].from_us));
+    EACH(work, work->heard_n, RS_PG_TIME, rs_pg_array_time(p, work->heard[i].to_us));
+    EACH(work, work->heard_n, RS_PG_INT8, rs_pg_array_int8(p, work->heard[i].gap_us));
+}
+
 /* The last statement of a transaction: its proof, its row in the inbox, and what
  * is watched since it was asked last. */
 int rs_work_put_proof(struct rs_work *work, struct rs_diag *diag)
@@ -201,24 +249,24 @@ int rs_work_put_proof(struct rs_work *work, struct rs_diag *diag)
     static const char prove[] =
         "WITH proof AS (INSERT INTO rastro.proofs (member, worker, proof) VALUES ($1, $2, $3) "
         "ON CONFLICT (member, worker) DO UPDATE SET proof = excluded.proof, proved_at = now()), "
-        "inbox AS (INSERT INTO rastro.stall_inbox (parcel, source, minute) SELECT $4::bigint[], $5::smallint[], "
-        "$6::int[] WHERE cardinality($4::bigint[]) > 0) "
+        "inbox AS (INSERT INTO rastro.stall_inbox (parcel, source, minute, heard, messages, heard_from, heard_to, gap) "
+        "SELECT $5::bigint[], $6::smallint[], $7::int[], $8::smallint[], $9::int[], $10::timestamptz[], "
+        "$11::timestamptz[], $12::bigint[] WHERE cardinality($5::bigint[]) + cardinality($8::smallint[]) > 0) "
         "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, d.parcel_id "
-        "FROM (SELECT 1) one LEFT JOIN rastro.deadlines d ON d.watched >= $7::text::xid8";
+        "FROM (SELECT 1) one LEFT JOIN rastro.deadlines d ON d.watched >= $4::text::xid8";
     struct rs_watch *watch = &work->sink->watch;
     struct rs_pg_params *p = &work->params;
     struct rs_pg_rows *rows;
     char since[24];
     find_news(work);
+    find_heard(work);
     rs_random(work->proof.b, sizeof work->proof.b);
     rs_pg_uuid(p, work->sink->options.member);
     rs_pg_int4(p, work->sink->options.worker);
     rs_pg_uuid(p, work->proof);
-    EACH(work, work->entry_n, RS_PG_INT8, rs_pg_array_int8(p, work->entry[i].id));
-    EACH(work, work->entry_n, RS_PG_INT2, rs_pg_array_int2(p, work->entry[i].source));
-    EACH(work, work->entry_n, RS_PG_INT4, rs_pg_array_int4(p, work->entry[i].minute));
     snprintf(since, sizeof since, "%lld", (long long)watch->since);
     rs_pg_text(p, rs_str_of(since));
+    put_inbox(work);
     int err = rs_pg_run(work->pg, prove, p, &rows, diag);
     if (err) return err;
     watch->since = rs_pg_get_int(rows, 0, 0);
@@ -284,8 +332,8 @@ static bool has_open(const struct rs_desk_parcel *parcel)
 static int leave_in_inbox(struct rs_work *work, const int64_t *id, uint32_t n, struct rs_diag *diag)
 {
     static const char put[] =
-        "INSERT INTO rastro.stall_inbox (parcel, source, minute) "
-        "SELECT array_agg(d.parcel_id), array_agg(d.source), array_agg(0) FROM rastro.deadlines d "
+        "INSERT INTO rastro.stall_inbox (parcel, source, minute, heard, messages, heard_from, heard_to, gap) "
+        "SELECT array_agg(d.parcel_id), array_agg(d.source), array_agg(0), '{}', '{}', '{}', '{}', '{}' FROM rastro.deadlines d "
         "WHERE d.parcel_id = ANY ($1::bigint[]) HAVING count(*) > 0";
     EACH(work, n, RS_PG_INT8, rs_pg_array_int8(&work->params, id[i]));
     return rs_pg_run(work->pg, put, &work->params, NULL, diag);

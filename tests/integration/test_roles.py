@@ -7,11 +7,12 @@ import support
 from support import CONFIG, OWNER, READER, WRITER, servers
 
 READER_VIEWS = {"change_log", "parcel_list", "link_list", "fact_list", "look_list", "shipment_list", "position_list",
-                "feed_list", "episode_list", "gap_list", "quarantine_list", "quarantine_bytes", "dictionary_list", "shape_list",
+                "feed_list", "feed_usual", "episode_list", "gap_list", "quarantine_list", "quarantine_bytes", "dictionary_list", "shape_list",
                 "totals", "migrations", "settings"}
 READER_FUNCTIONS = {"stall_kind", "event_states", "timeline", "parcel_status", "find_parcels", "journey", "mark_names", "iana"}
 # Everything that a writer changes; the rest it only adds to.
-WRITER_UPDATES = {"positions", "proofs", "source_views", "quarantined_events", "progress", "origins(seen_at)", "deadlines", "episodes",
+WRITER_UPDATES = {"positions", "proofs", "source_views", "quarantined_events", "progress", "origins(seen_at)", "deadlines", "episodes", "feeds",
+                  "storms",
                   "topics(name)"}
 # What waits there is taken out.
 QUEUES = {"stall_inbox", "outbox", "deadlines"}

@@ -206,6 +206,46 @@ class Stalls(support.Test):
         self.tell(step("BACK1", 1, "transit.arrived", "BR"))
         self.wait_for("BACK1", ("contradicted.scan_after_delivery", "o", 1, None, 1))
 
+    # ---- feeds and storms
+
+    def heard(self):
+        """Of the one source: messages, days from first to last, its longest gap and its silence, in hours."""
+        return self.sql("SELECT messages, round(extract(epoch FROM heard_to - heard_from) / 86400), "
+                        "round(extract(epoch FROM usual_gap) / 3600), "
+                        "round(extract(epoch FROM now() - silent_since) / 3600) FROM rastro.feeds")
+
+    def tell_hourly(self, hours_ago, count):
+        for i in range(count):
+            support.publish(self.broker, "scans", [step(f"H{hours_ago}-{i}", (hours_ago - i) / 24, "transit.arrived", "BR")],
+                            more=self.published, at_ms=int((NOW - (hours_ago - i) * 3600) * 1000))
+            self.published = True
+
+    def test_a_feed_from_which_nothing_comes_is_silent_and_its_parcels_are_held(self):
+        support.publish(self.broker, "scans", [step("SILENT1", 14, "transit.arrived", "BR")],
+                        at_ms=int((NOW - 14 * DAY) * 1000))
+        self.published = True
+        self.tell_hourly(330, 102)  # until 9 days ago; SILENT1 is due since 4
+        self.ingest("scans")
+        [[messages, days, gap, silent]] = self.heard()
+        self.assertEqual((messages, days), ("103", "4"))
+        self.assertEqual(gap, "6", "of 14 days and 330 hours")
+        self.assertEqual(silent, str(330 - 101))
+        self.assertEqual(self.episodes(), [], "we do not know whether it moved")
+        feed = self.sql("SELECT complete_to = silent_since, read_to > complete_to FROM rastro.feed_list")
+        self.assertEqual(feed, [["t", "t"]])
+        self.tell_hourly(2, 2)
+        self.ingest("scans")
+        self.assertEqual([row[3] for row in self.heard()], [""])
+        self.assertEqual(self.heard()[0][2], "4", "the gap of six hours has faded, and the outage of nine days is not usual")
+        self.assertEqual(self.episodes("SILENT1"), [("no_update", "o", 4, None, 1)])
+
+    def test_many_openings_at_once_are_a_storm_and_all_are_opened(self):
+        self.sql("INSERT INTO rastro.settings VALUES ('stall.storm', '20')")
+        self.tell(*[step(f"S{i}", 30, "transit.arrived", "BR") for i in range(30)], hour_ago=True)
+        self.ingest("scans")
+        self.assertEqual(self.sql("SELECT state, e.storm = s.storm, count(*) FROM rastro.episodes e, rastro.storms s "
+                                  "GROUP BY 1, 2"), [["o", "t", "30"]])
+
 
 def stopped(process):
     with open(f"/proc/{process.pid}/stat") as text:
