@@ -1,0 +1,269 @@
+#!/usr/bin/env python3
+"""The stall detector: what it adds to ingestion, how soon it tells, how quickly it answers.
+
+Four parts, of which --only takes one: table (the parcel table's slots for
+deadlines), ingest (with and without the detector), due (seconds from due to
+published, beside 10 M parcels that wait and under load) and queries (what `rastro
+stalled` takes over 1 M open and 20 M ended episodes).  README.md has the details.
+"""
+import argparse
+import json
+import os
+import random
+import re
+import subprocess
+import time
+
+from common import (BUILD, FEED, RASTRO, Bench, BenchError, drop_database, finish, main, median,
+                    new_rastro_database, run, say, settle, table, write_feed)
+from ingest import Ingest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TABLE = os.path.join(BUILD, "bench", "bench_stalls")
+DAY = 86400
+
+
+def instant(seconds):
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{int(seconds * 1000) % 1000:03d}Z"
+
+
+# ---- the table's slots -------------------------------------------------------------------
+
+def measure_table(options):
+    say(f"table: {options.waiting:,} parcels")
+    done = subprocess.run([TABLE, "--rows", str(options.waiting), "--pairs", str(options.pairs)],
+                          capture_output=True, text=True)
+    found = json.loads(done.stdout)
+    lines = [["a slot of the table's, ns", f"{found['slot_ns']:.2f}"],
+             ["a word of a bare array, ns", f"{found['array_ns']:.2f}"],
+             [f"all {options.waiting:,} slots, ms", f"{found['scan_ms']:.1f}"],
+             ["due among them", f"{found['due']:,}"],
+             ["a deadline stored, ns beside finding its parcel", f"{found['store_ns']:.1f}"]]
+    return {key: found[key] for key in ("slot_ns", "array_ns", "slot_ratio", "scan_ms", "store_ns")}, lines, found["judge"]
+
+
+# ---- with and without -------------------------------------------------------------------------
+
+class Paired(Ingest):
+    """Ingestion as `ops/bench ingest` has it, two workers."""
+
+    def ours_with(self, detector):
+        name = self.name()
+        writer, owner = new_rastro_database(self.pg, name)
+        settle(self.pg)
+        out = run([RASTRO, "ingest", "--brokers", self.kafka.brokers, "--topic", "scans", "--group", name,
+                   "--workers", "2", "--until-end", "--log-level", "warn", "--detector", detector], writer)
+        took = re.search(r"= (\d+) new.*took ([\d.]+) s", out, re.S)
+        if not took:
+            raise BenchError(f"rastro ingest said: {out}")
+        self.judge(owner, 20)
+        drop_database(self.pg, name)
+        return int(took[1]) / float(took[2])
+
+
+def interval(ratios):
+    """Of the median, by the order of the values: 95 % and more from ten on."""
+    ordered = sorted(ratios)
+    spare = max(0, len(ordered) // 2 - 4) if len(ordered) >= 10 else 0
+    return ordered[spare], ordered[-1 - spare]
+
+
+def measure_ingest(options):
+    with Bench() as folder:
+        paired = Paired(folder, options.rows)
+        for detector in ("on", "off"):
+            paired.ours_with(detector)  # warms up
+        ratios, rates = [], {"on": [], "off": []}
+        for pair in range(options.pairs):
+            for detector in ("on", "off") if pair % 2 else ("off", "on"):
+                rates[detector].append(paired.ours_with(detector))
+            ratios.append(rates["on"][-1] / rates["off"][-1])
+            say(f"pair {pair + 1} of {options.pairs}: {rates['on'][-1]:,.0f} rows/s with, {rates['off'][-1]:,.0f} without: "
+                f"{ratios[-1]:.3f}")
+        differences = paired.differences
+    low, high = interval(ratios)
+    lines = [["rows/s with the detector", f"{median(rates['on']):,.0f}"],
+             ["rows/s without", f"{median(rates['off']):,.0f}"],
+             ["with as a share of without", f"{median(ratios):.3f} ({low:.3f} to {high:.3f})"]]
+    figures = {"detector_ratio": round(median(ratios), 3), "detector_ratio_low": round(low, 3),
+               "detector_ratio_high": round(high, 3), "pairs": options.pairs}
+    return figures, lines, differences
+
+
+# ---- from due to published ------------------------------------------------------------------------
+
+WAITING = """
+INSERT INTO rastro.deadlines (parcel_id, due, source)
+SELECT 4000000000 + n, now() + interval '1 day' + (n % 1000000) * interval '1 second', 1
+FROM generate_series(1, {waiting}) n;
+ANALYZE rastro.deadlines;
+"""
+SILENT = 2000        # parcels that become due
+FROM, TO = 60, 180   # seconds after they were told of
+
+
+def write_silent(path, start):
+    """Parcels of a source of their own whose ten days end while we look."""
+    due = {}
+    with open(path, "wb") as out:
+        out.write(b"rastro-feed 1\tquiet:1\n")
+        for i in range(SILENT):
+            at = start + FROM + (TO - FROM) * i / SILENT
+            number = f"QUIET{i:06d}"
+            due[number] = at
+            message = {"rastro": "event/1", "feed": "quiet", "number": number, "carrier": "correios", "origin": "CN",
+                       "destination": "BR", "event": {"code": "ARR", "status": "transit.arrived",
+                                                      "time": instant(at - 10 * DAY), "place": {"country": "BR"}}}
+            out.write(b"quiet\t0\t%d\t\\N\t%s\n" % (int(start * 1000), json.dumps(message).encode()))
+    return due
+
+
+def write_load(source, target):
+    """The same messages, published now."""
+    now = b"%d" % int(time.time() * 1000)
+    with open(source, "rb") as text, open(target, "wb") as out:
+        out.write(next(text))
+        for line in text:
+            topic, partition, _, rest = line.split(b"\t", 3)
+            out.write(b"\t".join((topic, partition, now, rest)))
+
+
+def read_alerts(pg, kafka, expected, seconds):
+    """{number: when Kafka got its alert, in seconds}"""
+    admin = os.path.join(BUILD, "tests", "tools", "rastro-kafka-admin")
+    deadline = time.time() + seconds
+    while time.time() < deadline:
+        found = {}
+        for line in run([admin, kafka.brokers, "consume", "alerts"]).splitlines():
+            at_ms, event = line.split("\t")[2], json.loads(line.rsplit("\t", 1)[1])
+            if event["type"].endswith("opened.v1"):
+                found.setdefault(event["subject"], int(at_ms) / 1000)
+        if len(found) >= expected:
+            return found
+        time.sleep(2)
+    raise BenchError(f"{len(found)} of {expected} alerts came within {seconds} s")
+
+
+def measure_due(options):
+    with Bench() as folder:
+        kafka, pg = folder.start_kafka(), folder.start_postgres()
+        writer, owner = new_rastro_database(pg, "due")
+        say(f"due: {options.waiting:,} parcels that wait")
+        pg.psql(WAITING.format(waiting=options.waiting), database="due")
+        file, load, silent = folder.path("feed"), folder.path("load"), folder.path("silent")
+        write_feed(file, "--kind", "one-event", "--messages", str(options.load), "--topics", "scans:12",
+                   "--both", "0", "--bad", "0")
+        run([FEED, "--brokers", kafka.brokers, "--topics", "scans:12,quiet:1,alerts:1", "--parcels", "0"])
+        process = subprocess.Popen(
+            [RASTRO, "ingest", "--brokers", kafka.brokers, "--topic", "scans", "--topic", "quiet", "--group", "due",
+             "--alerts", "alerts", "--log-level", "warn"], env=dict(os.environ, **writer))
+        try:
+            due = write_silent(silent, time.time())
+            run([FEED, "--from", silent, "--brokers", kafka.brokers, "--append"])
+            began = time.time()
+            while time.time() < began + TO:
+                write_load(file, load)
+                run([FEED, "--from", load, "--brokers", kafka.brokers, "--append"])
+            told = read_alerts(pg, kafka, SILENT, 120)
+        finally:
+            process.terminate()
+            process.wait(15)
+        rows = int(pg.value("SELECT count(*) FROM rastro.event_rows", database="due"))
+    late = sorted(told[number] - at for number, at in due.items())
+    wrong = sum(number not in due for number in told) + sum(seconds < 0 for seconds in late)
+    figures = {"due_s": round(median(late), 2), "due_p99_s": round(late[int(len(late) * 0.99)], 2),
+               "due_rows_per_s": round(rows / TO)}
+    lines = [["seconds from due to published", f"{figures['due_s']:.1f}"],
+             ["of the 99th of a hundred", f"{figures['due_p99_s']:.1f}"],
+             ["rows/s written meanwhile", f"{figures['due_rows_per_s']:,}"]]
+    return figures, lines, wrong
+
+
+# ---- queries -------------------------------------------------------------------------------------------
+
+# What is asked, listed in README.md before it was measured.
+QUERIES = {
+    "all": [],
+    "kind": ["--kind", "uncollected"],
+    "carrier": ["--carrier", "carrier-7"],
+    "seller": ["--seller", "s-1234"],
+    "stage": ["--stage", "customs"],
+    "origin": ["--origin", "CN"],
+    "destination": ["--destination", "BR"],
+    "silence": ["--silent", "60d"],
+    "opened": ["--opened-since", "{yesterday}", "--opened-before", "{today}", "--sort", "opened"],
+    "promised": ["--promised-before", "{last_week}", "--sort", "promised"],
+    "almost nothing": ["--carrier", "carrier-49", "--seller", "s-4999", "--stage", "pickup", "--origin", "US"],
+    "almost all": ["--silent", "1d", "--promised-before", "{next_year}", "--sort", "since"],
+}
+COUNT = ["--count", "--by", "kind,carrier,stage"]
+
+
+def stalled(reader, arguments):
+    """Milliseconds, and the answer."""
+    began = time.monotonic()
+    out = run([RASTRO, "stalled", *arguments, "--format", "json"], reader)
+    return (time.monotonic() - began) * 1e3, json.loads(out)
+
+
+def measure_queries(options):
+    now = time.time()
+    at = {"yesterday": now - DAY, "today": now, "last_week": now - 7 * DAY, "next_year": now + 365 * DAY}
+    with Bench() as folder:
+        pg = folder.start_postgres()
+        _, owner = new_rastro_database(pg, "queries")
+        say(f"queries: {options.open:,} open and {options.ended:,} ended episodes")
+        run(["psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-v", f"open={options.open}", "-v", f"ended={options.ended}",
+             "-f", os.path.join(HERE, "stalls.sql")], owner)
+        reader = dict(pg.env("rastro_reader"), PGDATABASE="queries")
+        queries = {name: [part.format(**{key: instant(value) for key, value in at.items()}) for part in parts]
+                   for name, parts in QUERIES.items()}
+        queries["as of"] = ["--as-of", instant(now - 40 * DAY)]
+        cursor = None
+        for _ in range(options.depth):
+            _, page = stalled(reader, ["--limit", "1000", *(["--cursor", cursor] if cursor else [])])
+            cursor = page["next"]
+        queries["late cursor"] = ["--cursor", cursor]
+        times = {name: [] for name in queries}
+        order = list(queries) * options.repeats
+        random.Random(1).shuffle(order)
+        for name in order:
+            times[name].append(stalled(reader, queries[name])[0])
+        counts = [stalled(reader, COUNT)[0] for _ in range(10)]
+        least = [stalled(reader, ["--carrier", "nobody"])[0] for _ in range(10)]
+    lines = [[name, f"{median(ms):.1f}", f"{sorted(ms)[int(len(ms) * 0.99)]:.1f}"] for name, ms in times.items()]
+    lines += [["--count --by", f"{median(counts):.0f}", f"{max(counts):.0f}"],
+              ["a program that finds nothing", f"{median(least):.1f}", f"{max(least):.1f}"]]
+    worst = max(sorted(ms)[int(len(ms) * 0.99)] for ms in times.values())
+    figures = {"query_p99_ms": round(worst, 1), "count_ms": round(median(counts)), "program_ms": round(median(least), 1)}
+    return figures, lines, 0
+
+
+PARTS = {"table": measure_table, "ingest": measure_ingest, "due": measure_due, "queries": measure_queries}
+
+
+def bench():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=800000, metavar="N", help="unique rows of a run of ingestion")
+    parser.add_argument("--pairs", type=int, default=10, metavar="N", help="how often everything is measured")
+    parser.add_argument("--only", choices=PARTS, help="one part")
+    parser.add_argument("--waiting", type=int, default=10000000, help="parcels that wait")
+    parser.add_argument("--load", type=int, default=100000, help="messages that are published at once meanwhile")
+    parser.add_argument("--open", type=int, default=1000000, help="open episodes")
+    parser.add_argument("--ended", type=int, default=20000000, help="and those that are over")
+    parser.add_argument("--depth", type=int, default=100, help="pages of 1,000 before the late cursor")
+    parser.add_argument("--repeats", type=int, default=100, help="of each query")
+    options = parser.parse_args()
+    figures, lines, differences = {}, [], 0
+    for name in [options.only] if options.only else PARTS:
+        more, rows, wrong = PARTS[name](options)
+        figures.update(more)
+        differences += wrong
+        lines += [[f"{name}: {row[0]}", *row[1:], *[""] * (3 - len(row))] for row in rows]
+    if not differences:
+        table(["", "median", "99th of 100"], lines)
+    finish("stalls", figures, differences)
+
+
+if __name__ == "__main__":
+    main(bench)
