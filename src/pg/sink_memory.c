@@ -144,6 +144,8 @@ bool rs_work_decide_quick(struct rs_work *work, struct rs_work_parcel *parcel)
     quick->thread = work->sink->table;
     if (decide_refs(work, parcel) && (!quick->ref.record || rs_table_unchanged(quick->thread, quick->ref))) {
         parcel->way = RS_WAY_QUICK;
+        /* The batch under way, which it may be of, is gone when this is asked for. */
+        parcel->before_us = rs_quick_head_before(quick, &parcel->before_ended);
         return true;
     }
     bool exists = parcel->exists;

@@ -88,7 +88,10 @@ static const int64_t never = INT64_MAX;
 static int64_t known_before(const struct rs_work_parcel *parcel, bool *ret_ended)
 {
     int64_t newest = RS_INSTANT_NONE;
-    if (parcel->way == RS_WAY_QUICK) return rs_quick_head_before(&parcel->quick, ret_ended);
+    if (parcel->way == RS_WAY_QUICK) {
+        *ret_ended = parcel->before_ended;
+        return parcel->before_us;
+    }
     *ret_ended = false;
     for (uint32_t i = 0; i < parcel->state.known_n; i++) {
         const struct rs_known *known = &parcel->state.known[i];
