@@ -15,7 +15,7 @@
 struct rs_detector_options {
     struct rs_pg_options pg;
     const struct rs_catalog *catalog;
-    const struct rs_rules *rules;
+    const struct rs_rules_now *rules;
     const struct rs_calendars *calendars;
     bool alerts; /* what it does is told in the outbox */
 };

@@ -23,7 +23,7 @@ struct rs_pipeline_options {
     int topic_count;
     struct rs_pg_options pg;
     const struct rs_schema *schema;
-    const struct rs_rules *rules;
+    const struct rs_rules_now *rules;
     const struct rs_clock *clock;
     const char *member_name;
     int workers;
@@ -33,7 +33,9 @@ struct rs_pipeline_options {
     enum rs_start start;
     int64_t start_us; /* RS_START_AT */
     bool until_end;
-    bool detect; /* look for parcels that stand still */
+    bool detect;              /* look for parcels that stand still */
+    void (*idle)(void *self); /* the owner thread calls it some times a second */
+    void *idle_self;
     bool alerts; /* and tell of them in the outbox */
 };
 

@@ -28,6 +28,7 @@
 #ifndef RASTRO_RULES_H
 #define RASTRO_RULES_H
 
+#include "rastro/atomic.h"
 #include "rastro/calendar.h"
 #include "rastro/catalog.h"
 #include "rastro/hash.h"
@@ -104,6 +105,17 @@ struct rs_rules;
 int rs_rules_read(const struct rs_catalog *catalog, const struct rs_calendars *calendars, const char *file,
                   struct rs_str text, struct rs_rules **ret, struct rs_diag *diag);
 void rs_rules_free(struct rs_rules *rules); /* NULL is fine */
+
+/* Those that are in use.  Others may replace them at any time; whoever uses some
+ * keeps to them for a transaction, and they live as long as the process may. */
+struct rs_rules_now {
+    rs_atomic_ptr rules; /* replaced by a release, which the acquire below pairs with */
+};
+
+static inline const struct rs_rules *rs_rules_of(const struct rs_rules_now *now)
+{
+    return rs_load_acquire_ptr(&now->rules);
+}
 
 /* Of the file; members of several releases obey the highest. */
 uint32_t rs_rules_version(const struct rs_rules *rules);

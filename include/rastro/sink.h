@@ -47,8 +47,8 @@ struct rs_sink_options {
     struct rs_key member; /* random, of this process */
     const char *member_name;
     int worker;
-    bool alone;                   /* the process has no other */
-    const struct rs_rules *rules; /* what may be open ends by these */
+    bool alone;                       /* the process has no other */
+    const struct rs_rules_now *rules; /* what may be open ends by these */
     const struct rs_calendars *calendars;
     bool alerts; /* and is told in the outbox */
     enum rs_raw_mode raw;

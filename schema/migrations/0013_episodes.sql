@@ -6,7 +6,8 @@
 CREATE TABLE rastro.rules_versions (
     version integer PRIMARY KEY,
     key uuid NOT NULL,                            -- a hash of the file
-    active_from timestamptz NOT NULL
+    active_from timestamptz NOT NULL,
+    applied_at timestamptz                        -- every parcel was put on the list to be looked at by them
 );
 
 -- What batches leave for the detector, a row each: parcels that are new, or of
@@ -222,7 +223,7 @@ CREATE OR REPLACE VIEW rastro.look_list AS
 REVOKE EXECUTE ON FUNCTION rastro.stall_kind(smallint), rastro.event_states(bigint[], timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION rastro.stall_kind(smallint), rastro.event_states(bigint[], timestamptz)
     TO rastro_writer, rastro_reader;
-GRANT SELECT, INSERT ON rastro.rules_versions TO rastro_writer;
+GRANT SELECT, INSERT, UPDATE (applied_at) ON rastro.rules_versions TO rastro_writer;
 GRANT SELECT, INSERT, DELETE ON rastro.stall_inbox, rastro.outbox TO rastro_writer;
 GRANT SELECT, INSERT, UPDATE, DELETE ON rastro.deadlines TO rastro_writer;
 GRANT SELECT, INSERT, UPDATE ON rastro.episodes, rastro.feeds, rastro.storms TO rastro_writer;

@@ -520,6 +520,7 @@ int rs_pipeline_run(struct rs_pipeline *p, struct rs_diag *diag)
         tell_group(p);
         rs_pipeline_ask_ends(p, false);
         rs_pipeline_mind_orphans(p);
+        if (p->options.idle) p->options.idle(p->options.idle_self);
         if (p->options.until_end && all_at_end(p)) {
             halted_n = count_halted(p, &halted);
             rs_pipeline_ask_ends(p, true);

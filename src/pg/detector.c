@@ -43,8 +43,20 @@
 
 /* Where no rule waits. */
 #define LOOK_EVERY_US (30 * RS_DAY_US)
+/* Parcels that are put on the list at once. */
+#define APPLY_PAGE 5000
 
 /* ---- who leads, and by which rules --------------------------------------------------- */
+
+static void take_rules(struct rs_detector *d)
+{
+    d->desk.rules = rs_rules_of(d->options.rules);
+    d->announced = false;
+    int64_t wait = rs_rules_least_wait(d->desk.rules);
+    d->least_us = wait == RS_INSTANT_NONE           ? LOOK_EVERY_US
+                  : wait > 2 * RS_DETECTOR_GRACE_US ? wait - RS_DETECTOR_GRACE_US
+                                                    : wait / 2;
+}
 
 /* Ours count from now on, unless newer ones do already. */
 static int announce_rules(struct rs_detector *d, struct rs_diag *diag)
@@ -53,8 +65,8 @@ static int announce_rules(struct rs_detector *d, struct rs_diag *diag)
         "INSERT INTO rastro.rules_versions (version, key, active_from) SELECT $1, $2, "
         "CASE WHEN EXISTS (SELECT FROM rastro.rules_versions) THEN now() ELSE '-infinity' END "
         "WHERE NOT EXISTS (SELECT FROM rastro.rules_versions WHERE version >= $1) ON CONFLICT DO NOTHING";
-    rs_pg_int4(&d->desk.params, (int32_t)rs_rules_version(d->options.rules));
-    rs_pg_uuid(&d->desk.params, rs_rules_key(d->options.rules));
+    rs_pg_int4(&d->desk.params, (int32_t)rs_rules_version(d->desk.rules));
+    rs_pg_uuid(&d->desk.params, rs_rules_key(d->desk.rules));
     int err = rs_pg_run(d->desk.pg, add, &d->desk.params, NULL, diag);
     d->announced = !err;
     return err;
@@ -62,21 +74,46 @@ static int announce_rules(struct rs_detector *d, struct rs_diag *diag)
 
 static int check_rules(struct rs_detector *d, struct rs_diag *diag)
 {
-    static const char ask[] = "SELECT v.version, v.key, CASE WHEN isfinite(v.active_from) THEN v.active_from END "
+    static const char ask[] = "SELECT v.version, v.key, CASE WHEN isfinite(v.active_from) THEN v.active_from END, "
+                              "v.applied_at IS NOT NULL "
                               "FROM rastro.rules_versions v ORDER BY v.version DESC LIMIT 1";
     struct rs_pg_rows *rows;
-    uint32_t version = rs_rules_version(d->options.rules);
+    uint32_t version = rs_rules_version(d->desk.rules);
     int err = rs_pg_run(d->desk.pg, ask, NULL, &rows, diag);
     if (err) return err;
     d->outdated = !rs_pg_count(rows) || rs_pg_get_int(rows, 0, 0) != version;
     if (d->outdated) return RS_OK;
-    if (!rs_key_eq(rs_pg_get_key(rows, 0, 1), rs_rules_key(d->options.rules))) {
+    if (!rs_key_eq(rs_pg_get_key(rows, 0, 1), rs_rules_key(d->desk.rules))) {
         rs_fail(diag, RS_E_CONFIG, "stall rules: version %u is in use and says something else", version);
         return rs_fail_next(diag, "raise the version in the file of rules");
     }
+    d->applied = rs_pg_get_int(rows, 0, 3);
     int64_t from = rs_pg_get_time(rows, 0, 2);
     d->desk.by = (struct rs_episode_rules){version, from == RS_INSTANT_NONE ? INT64_MIN : from};
     return RS_OK;
+}
+
+/* By other rules any parcel may be due: all are put on the list again, so many at a
+ * time.  Whoever takes over begins anew. */
+static int apply_rules(struct rs_detector *d, struct rs_detector_counts *counts, struct rs_diag *diag)
+{
+    static const char page[] =
+        "WITH page AS (SELECT parcel_id FROM rastro.deadlines WHERE parcel_id > $1 ORDER BY parcel_id LIMIT $2 "
+        "FOR UPDATE), "
+        "put AS (UPDATE rastro.deadlines d SET due = '-infinity' FROM page WHERE d.parcel_id = page.parcel_id) "
+        "SELECT coalesce(max(parcel_id), 0) FROM page";
+    static const char done[] = "UPDATE rastro.rules_versions SET applied_at = now() WHERE version = $1";
+    struct rs_pg_rows *rows;
+    if (d->applied) return RS_OK;
+    rs_pg_int8(&d->desk.params, d->apply_from);
+    rs_pg_int4(&d->desk.params, APPLY_PAGE);
+    int err = rs_pg_run(d->desk.pg, page, &d->desk.params, &rows, diag);
+    if (err) return err;
+    d->apply_from = rs_pg_get_int(rows, 0, 0);
+    counts->more = true;
+    if (d->apply_from) return RS_OK;
+    rs_pg_int4(&d->desk.params, (int32_t)d->desk.by.version);
+    return rs_pg_run(d->desk.pg, done, &d->desk.params, NULL, diag);
 }
 
 /* The newest candidate that an earlier leader left. */
@@ -98,6 +135,7 @@ static int settle(struct rs_detector *d, bool *ret_leads, struct rs_diag *diag)
     int err = rs_pg_run(d->desk.pg, "SELECT pg_try_advisory_lock(hashtext('rastro.detector'))", NULL, &rows, diag);
     if (err || !rs_pg_get_int(rows, 0, 0)) return err;
     d->waiting = false;
+    d->apply_from = 0;
     err = find_candidates(d, diag);
     d->settled = *ret_leads = !err;
     return err;
@@ -234,6 +272,7 @@ static int look_at_due(struct rs_detector *d, struct rs_detector_counts *counts,
 
 static int round_of(struct rs_detector *d, struct rs_detector_counts *ret, struct rs_diag *diag)
 {
+    if (d->desk.rules != rs_rules_of(d->options.rules)) take_rules(d);
     int err = d->announced ? RS_OK : announce_rules(d, diag);
     if (!err) err = check_rules(d, diag);
     if (err) return err;
@@ -245,6 +284,7 @@ static int round_of(struct rs_detector *d, struct rs_detector_counts *ret, struc
     err = settle(d, &ret->leads, diag);
     if (err || !ret->leads) return err;
     err = rs_detector_find_behind(d, &ret->behind, diag);
+    if (!err) err = apply_rules(d, ret, diag);
     if (!err) err = rs_detector_take_in(d, ret, diag);
     if (!err) err = rs_detector_mind_feeds(d, diag);
     if (!err) err = look_at_due(d, ret, diag);
@@ -274,14 +314,9 @@ int rs_detector_round(struct rs_detector *d, struct rs_detector_counts *ret, str
 int rs_detector_open(const struct rs_detector_options *options, struct rs_detector **ret, struct rs_diag *diag)
 {
     struct rs_detector *d = rs_calloc(1, sizeof *d);
-    int64_t wait = rs_rules_least_wait(options->rules);
     d->options = *options;
-    d->least_us = wait == RS_INSTANT_NONE           ? LOOK_EVERY_US
-                  : wait > 2 * RS_DETECTOR_GRACE_US ? wait - RS_DETECTOR_GRACE_US
-                                                    : wait / 2;
     d->desk = (struct rs_desk){
         .catalog = options->catalog,
-        .rules = options->rules,
         .calendars = options->calendars,
         .alerts = options->alerts,
         .arena = rs_arena_new(1 << 20),

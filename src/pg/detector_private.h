@@ -15,7 +15,8 @@ struct rs_detector {
     struct rs_detector_options options;
     struct rs_desk desk;
     int64_t least_us; /* between two looks at a parcel, in feed time */
-    bool announced, settled, outdated;
+    bool announced, applied, settled, outdated;
+    int64_t apply_from;    /* parcels up to this one are on the list for newer rules */
     bool waiting;          /* for the transactions in `holder` */
     struct rs_arena *held; /* theirs */
     struct rs_str *holder;

@@ -373,7 +373,7 @@ int rs_work_settle_stalls(struct rs_work *work, struct rs_diag *diag)
     struct rs_desk desk = {
         .pg = work->pg,
         .catalog = o->catalog,
-        .rules = o->rules,
+        .rules = rs_rules_of(o->rules),
         .calendars = o->calendars,
         .alerts = o->alerts,
         .arena = work->arena,

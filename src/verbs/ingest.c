@@ -43,7 +43,8 @@ static const char *member_name(const struct rs_options *options, char name[160])
 /* ---- running ------------------------------------------------------------------------ */
 
 static struct rs_pipeline *volatile running;
-static volatile sig_atomic_t asked; /* to end */
+static volatile sig_atomic_t asked;  /* to end */
+static volatile sig_atomic_t reload; /* asked to read the stall rules again */
 
 static void on_signal(int number)
 {
@@ -52,12 +53,66 @@ static void on_signal(int number)
     if (running) rs_pipeline_stop(running);
 }
 
+static void on_reload(int number)
+{
+    (void)number;
+    reload = 1;
+}
+
 static void catch_signals(void)
 {
     struct sigaction action = {.sa_handler = on_signal};
     sigemptyset(&action.sa_mask);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
+    action.sa_handler = on_reload;
+    sigaction(SIGHUP, &action, NULL);
+}
+
+/* Rules in use, and all before them: a transaction may still go by those. */
+struct ruling {
+    const struct rs_schema *schema;
+    const char *file;
+    struct rs_rules_now now;
+    struct rs_rules **all;
+    size_t count;
+};
+
+static int add_rules(struct ruling *ruling, struct rs_diag *diag)
+{
+    const struct rs_rules *old = rs_rules_of(&ruling->now);
+    struct rs_rules *rules;
+    int err = rs_schema_read_rules(ruling->schema, ruling->file, &rules, diag);
+    if (err) return err;
+    if (old && rs_rules_version(rules) <= rs_rules_version(old)) {
+        bool same = rs_key_eq(rs_rules_key(rules), rs_rules_key(old));
+        if (!same) {
+            err = rs_fail(diag, RS_E_CONFIG, "version %u is in use: raise the version", rs_rules_version(old));
+        }
+        rs_rules_free(rules);
+        return err;
+    }
+    ruling->all = rs_realloc(ruling->all, (ruling->count + 1) * sizeof *ruling->all);
+    ruling->all[ruling->count++] = rules;
+    rs_store_release_ptr(&ruling->now.rules, rules);
+    return RS_OK;
+}
+
+static void free_rules(struct ruling *ruling)
+{
+    for (size_t i = 0; i < ruling->count; i++) rs_rules_free(ruling->all[i]);
+    free(ruling->all);
+}
+
+/* What is wrong with new rules changes nothing. */
+static void reload_rules(void *self)
+{
+    struct ruling *ruling = self;
+    struct rs_diag diag = {0};
+    if (!reload) return;
+    reload = 0;
+    if (add_rules(ruling, &diag)) rs_error("stall rules: %s; those in use stay", diag.text);
+    else rs_info("stall rules: version %u", rs_rules_version(rs_rules_of(&ruling->now)));
 }
 
 static void print_metrics(void *self, struct rs_buf *out)
@@ -110,7 +165,6 @@ int rs_verb_ingest(const struct rs_options *options, struct rs_diag *diag)
 {
     struct rs_schema schema;
     struct rs_topic *topics = NULL;
-    struct rs_rules *rules = NULL;
     int count = 0;
     int err = rs_schema_open(&schema, rs_opt_text(options, RS_OPT_SCHEMA), diag);
     if (err) return err;
@@ -133,8 +187,11 @@ int rs_verb_ingest(const struct rs_options *options, struct rs_diag *diag)
     };
     const char *metrics = rs_opt_text(options, RS_OPT_METRICS);
     err = read_start(options, &pipeline, diag);
-    if (!err) err = rs_schema_read_rules(&schema, rs_opt_text(options, RS_OPT_RULES), &rules, diag);
-    pipeline.rules = rules;
+    struct ruling ruling = {.schema = &schema, .file = rs_opt_text(options, RS_OPT_RULES)};
+    if (!err) err = add_rules(&ruling, diag);
+    pipeline.rules = &ruling.now;
+    pipeline.idle = reload_rules;
+    pipeline.idle_self = &ruling;
     if (!err && *metrics) err = rs_httpd_check(metrics, diag);
     if (!err) err = rs_topics_of(options, &schema.profiles, &topics, &count, diag);
     if (!err) {
@@ -145,7 +202,7 @@ int rs_verb_ingest(const struct rs_options *options, struct rs_diag *diag)
         rs_kafka_options_free(&pipeline.kafka);
     }
     rs_topics_free(topics, count);
-    rs_rules_free(rules);
+    free_rules(&ruling);
     rs_schema_close(&schema);
     return err;
 }

@@ -12,7 +12,7 @@ READER_VIEWS = {"change_log", "parcel_list", "link_list", "fact_list", "look_lis
 READER_FUNCTIONS = {"stall_kind", "event_states", "timeline", "parcel_status", "find_parcels", "journey", "mark_names", "iana"}
 # Everything that a writer changes; the rest it only adds to.
 WRITER_UPDATES = {"positions", "proofs", "source_views", "quarantined_events", "progress", "origins(seen_at)", "deadlines", "episodes", "feeds",
-                  "storms",
+                  "storms", "rules_versions(applied_at)",
                   "topics(name)"}
 # What waits there is taken out.
 QUEUES = {"stall_inbox", "outbox", "deadlines"}

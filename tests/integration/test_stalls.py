@@ -148,14 +148,8 @@ class Stalls(support.Test):
     def test_older_rules_open_nothing_beside_newer_ones(self):
         self.tell(step("SILENT1", 30, "transit.arrived", "BR"), hour_ago=True)
         self.ingest("scans", options=["--detector", "off"])
-        with open(os.path.join(support.SCHEMA, "stalls.json"), encoding="utf-8") as text:
-            rules = json.load(text)
-        rules["version"] = 2
-        for rule in rules["rules"]:
-            rule.update({"after": "P60D"} if rule["kind"] == "no_update" else {})
         path = os.path.join(support.folder, "later.json")
-        with open(path, "w", encoding="utf-8") as text:
-            json.dump(rules, text)
+        self.write_rules(path, 2, "P60D")
         later = self.detect("--rules", path)
         self.wait_until("it was looked at", lambda: self.value(
             "SELECT count(*) FROM rastro.deadlines WHERE due > '2026-01-01'") == "1")
@@ -174,6 +168,35 @@ class Stalls(support.Test):
             text.write(rules.replace("P7D", "P8D"))
         process = self.detect("--rules", path)
         self.wait_until("it is said", lambda: "version 1 is in use and says something else" in self.said(process))
+
+    def write_rules(self, path, version, no_update):
+        with open(os.path.join(support.SCHEMA, "stalls.json"), encoding="utf-8") as text:
+            rules = json.load(text)
+        rules["version"] = version
+        for rule in rules["rules"]:
+            rule.update({"after": no_update} if rule["kind"] == "no_update" else {})
+        with open(path, "w", encoding="utf-8") as text:
+            json.dump(rules, text)
+
+    def test_rules_are_read_again_while_members_run(self):
+        path = os.path.join(support.folder, "reloaded.json")
+        self.write_rules(path, 1, "P10D")
+        process = self.start_ingest("scans", options=["--rules", path])
+        self.tell(step("RESTS1", 3, "transit.arrived", "BR"), step("SILENT1", 30, "transit.arrived", "BR"))
+        self.wait_for("SILENT1", ("no_update", "o", 20, None, 1))
+        self.write_rules(path, 2, "P2D")
+        process.send_signal(signal.SIGHUP)
+        self.wait_for("RESTS1", ("no_update", "o", 1, None, 1))
+        self.assertEqual(self.episodes("SILENT1"), [("no_update", "o", 20, None, 1)], "the same clock, the same stall")
+        with open(path, "w", encoding="utf-8") as text:
+            text.write("{")
+        process.send_signal(signal.SIGHUP)
+        self.wait_until("it is said", lambda: "those in use stay" in self.said(process))
+        self.write_rules(path, 3, "P60D")
+        process.send_signal(signal.SIGHUP)
+        self.wait_for("RESTS1", ("no_update", "w", 1, None, 2))
+        self.wait_for("SILENT1", ("no_update", "w", 20, None, 2))
+        self.assertIsNone(process.poll())
 
     # ---- what else changes a clock
 
