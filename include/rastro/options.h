@@ -35,6 +35,7 @@ enum rs_option_group {
     RS_GROUP_QUARANTINE = 1 << 12,
     RS_GROUP_RULES = 1 << 13,  /* reads stall rules */
     RS_GROUP_PARCEL = 1 << 14, /* finds one parcel */
+    RS_GROUP_STALLED = 1 << 15,
 };
 
 enum rs_option_id {
@@ -70,6 +71,19 @@ enum rs_option_id {
     RS_OPT_ALL,
     RS_OPT_AS_OF,
     RS_OPT_CARRIER,
+    RS_OPT_KIND,
+    RS_OPT_SELLER,
+    RS_OPT_STAGE,
+    RS_OPT_ORIGIN,
+    RS_OPT_DESTINATION,
+    RS_OPT_SILENT,
+    RS_OPT_OPENED_SINCE,
+    RS_OPT_OPENED_BEFORE,
+    RS_OPT_PROMISED_BEFORE,
+    RS_OPT_SORT,
+    RS_OPT_CURSOR,
+    RS_OPT_COUNT,
+    RS_OPT_BY,
     RS_OPT_LIMIT,
     RS_OPT_SINCE,
     RS_OPT_MATCH,

@@ -19,6 +19,8 @@ const struct rs_verb rs_verbs[] = {
      F | S | P | RS_GROUP_TIMELINE | RS_GROUP_PARCEL, rs_verb_timeline, "rastro timeline RB123456785CN"},
     {"why", "NUMBER", "say whether a parcel counts as stalled, by which rule, and what would change it",
      F | S | P | RS_GROUP_PARCEL | RS_GROUP_RULES, rs_verb_why, "rastro why RB123456785CN"},
+    {"stalled", "", "list the parcels that stand still, and since when", F | P | RS_GROUP_STALLED, rs_verb_stalled,
+     "rastro stalled --kind no_update,overdue --carrier correios --silent 7d"},
     {"explain", "FILE...", "show what a message is read as, without a server",
      F | S | RS_GROUP_EXPLAIN | RS_GROUP_RULES, rs_verb_explain, "rastro explain payload.json"},
     {"status", "", "show how far ingestion is and what is stored", F | P, rs_verb_status, "rastro status"},

@@ -29,6 +29,7 @@ int rs_verb_migrate(const struct rs_options *options, struct rs_diag *diag);
 int rs_verb_offsets(const struct rs_options *options, struct rs_diag *diag);
 int rs_verb_quarantine(const struct rs_options *options, struct rs_diag *diag);
 int rs_verb_rules(const struct rs_options *options, struct rs_diag *diag);
+int rs_verb_stalled(const struct rs_options *options, struct rs_diag *diag);
 int rs_verb_status(const struct rs_options *options, struct rs_diag *diag);
 int rs_verb_timeline(const struct rs_options *options, struct rs_diag *diag);
 int rs_verb_why(const struct rs_options *options, struct rs_diag *diag);

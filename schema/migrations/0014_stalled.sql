@@ -1,0 +1,48 @@
+-- What `rastro stalled` asks of episodes, and what answers it over a million that
+-- are open and twenty times as many that are over.
+--
+-- Those that are open are read in the order that is asked for (an index each), or,
+-- where a filter leaves few of them, gathered by their words: one GIN index over
+-- kind, carrier, seller, stage, origin and destination, which holds any choice of
+-- them for 15 bytes an episode.  The first carries all that is filtered by, so that
+-- a walk along it and a count of all of it touch no row.
+
+DROP INDEX rastro.episodes_open;
+CREATE INDEX episodes_open ON rastro.episodes (silent_since, episode)
+    INCLUDE (kind, carrier, seller, stage, origin, destination, since, opened_at, promised_to) WHERE state = 'o';
+CREATE INDEX episodes_open_kind ON rastro.episodes (kind, silent_since, episode) WHERE state = 'o';
+CREATE INDEX episodes_open_since ON rastro.episodes (since, episode) WHERE state = 'o';
+CREATE INDEX episodes_open_opened ON rastro.episodes (opened_at, episode) WHERE state = 'o';
+CREATE INDEX episodes_open_promised ON rastro.episodes (coalesce(promised_to, 'infinity'::timestamptz), episode)
+    WHERE state = 'o';
+-- The letter in front of a word says what it is.
+CREATE INDEX episodes_open_words ON rastro.episodes USING gin
+    ((ARRAY['k' || kind::text, 'c' || carrier, 's' || seller, 't' || stage, 'o' || origin, 'd' || destination]))
+    WITH (fastupdate = off) WHERE state = 'o';
+
+-- What was open at an instant, the longest silent first.  A span is how long it was
+-- between the last scan and the end, in powers of two of a day.  One of a span up to
+-- 2^n days that was open at T has its last scan in the 2^n days before T: so each
+-- span is read from there on, in order, and few rows are read in vain.
+CREATE INDEX episodes_gone ON rastro.episodes
+    (width_bucket(extract(epoch FROM gone_at - silent_since)::double precision,
+                  '{86400, 172800, 345600, 691200, 1382400, 2764800, 5529600, 11059200, 22118400, 44236800}'::double precision[]),
+     silent_since, episode) WHERE gone_at IS NOT NULL;
+CREATE INDEX episodes_gone_words ON rastro.episodes USING gin
+    ((ARRAY['k' || kind::text, 'c' || carrier, 's' || seller, 't' || stage, 'o' || origin, 'd' || destination]))
+    WHERE gone_at IS NOT NULL;
+
+-- The last columns are as the indexes have them.
+CREATE OR REPLACE VIEW rastro.episode_list AS
+    SELECT e.episode, e.parcel_id, e.number, rastro.stall_kind(e.kind) AS kind, e.rule, e.rules_version,
+           CASE e.state WHEN 'o' THEN 'open' WHEN 'e' THEN 'ended' ELSE 'withdrawn' END AS state,
+           e.started, e.since, e.until, e.feed_at, e.opened_at, e.gone_at, e.silent_since, e.promised_to,
+           e.last_fp, e.ended_fp, e.revision, e.carrier, e.seller, e.stage, e.leg, e.origin, e.destination,
+           e.kind AS kind_number, e.state AS state_letter,
+           ARRAY['k' || e.kind::text, 'c' || e.carrier, 's' || e.seller, 't' || e.stage, 'o' || e.origin,
+                 'd' || e.destination] AS words,
+           coalesce(e.promised_to, 'infinity'::timestamptz) AS promised_order,
+           width_bucket(extract(epoch FROM e.gone_at - e.silent_since)::double precision,
+                        '{86400, 172800, 345600, 691200, 1382400, 2764800, 5529600, 11059200, 22118400, 44236800}'::double precision[])
+               AS span
+    FROM rastro.episodes e WHERE e.state <> 'c';
