@@ -12,7 +12,7 @@ CREATE INDEX episodes_open ON rastro.episodes (silent_since, episode)
     INCLUDE (kind, carrier, seller, stage, origin, destination, since, opened_at, promised_to) WHERE state = 'o';
 CREATE INDEX episodes_open_kind ON rastro.episodes (kind, silent_since, episode) WHERE state = 'o';
 CREATE INDEX episodes_open_since ON rastro.episodes (since, episode) WHERE state = 'o';
-CREATE INDEX episodes_open_opened ON rastro.episodes (opened_at, episode) WHERE state = 'o';
+CREATE INDEX episodes_open_opened ON rastro.episodes (opened_at, episode) INCLUDE (silent_since) WHERE state = 'o';
 CREATE INDEX episodes_open_promised ON rastro.episodes (coalesce(promised_to, 'infinity'::timestamptz), episode)
     WHERE state = 'o';
 -- The letter in front of a word says what it is.

@@ -14,11 +14,18 @@ struct cell {
     enum kind kind;
 };
 
+struct note {
+    struct rs_str text; /* owned */
+    size_t row;         /* it stands before that one */
+};
+
 struct rs_grid {
     const struct rs_column *column;
     unsigned columns;
     struct cell *cell;
     size_t n, room;
+    struct note *note;
+    size_t notes;
 };
 
 struct rs_grid *rs_grid_new(const struct rs_column *columns, unsigned count)
@@ -33,7 +40,9 @@ void rs_grid_free(struct rs_grid *grid)
 {
     if (!grid) return;
     for (size_t i = 0; i < grid->n; i++) free((void *)(uintptr_t)grid->cell[i].text.p);
+    for (size_t i = 0; i < grid->notes; i++) free((void *)(uintptr_t)grid->note[i].text.p);
     free(grid->cell);
+    free(grid->note);
     free(grid);
 }
 
@@ -111,6 +120,15 @@ void rs_grid_number(struct rs_grid *grid, long long number)
     put(grid, rs_str_of(text), NUMBER);
 }
 
+void rs_grid_note(struct rs_grid *grid, struct rs_str text)
+{
+    struct rs_buf buf = {0};
+    rs_put_printable(&buf, text);
+    rs_buf_reserve(&buf, 1);
+    grid->note = rs_realloc(grid->note, (grid->notes + 1) * sizeof *grid->note);
+    grid->note[grid->notes++] = (struct note){{buf.p, (uint32_t)buf.n}, rs_grid_rows(grid)};
+}
+
 size_t rs_grid_rows(const struct rs_grid *grid)
 {
     return grid->n / grid->columns;
@@ -157,6 +175,13 @@ static struct rs_str text_in_table(const struct cell *cell)
     return cell->kind == NONE ? RS_LIT("-") : cell->text;
 }
 
+/* The notes before a row, from the n-th on; the first that comes later. */
+static size_t print_notes(const struct rs_grid *grid, size_t row, size_t n, FILE *out)
+{
+    for (; n < grid->notes && grid->note[n].row == row; n++) fprintf(out, "%.*s\n", RS_FMT(grid->note[n].text));
+    return n;
+}
+
 static void print_table(const struct rs_grid *grid, FILE *out)
 {
     unsigned *width = rs_calloc(grid->columns, sizeof *width);
@@ -167,6 +192,7 @@ static void print_table(const struct rs_grid *grid, FILE *out)
         if (max && w > max) w = max;
         if (w > width[c]) width[c] = w;
     }
+    size_t note = 0;
     for (size_t row = 0; row <= rs_grid_rows(grid); row++) {
         unsigned owed = 0; /* blanks, printed only before something */
         for (unsigned c = 0; c < grid->columns; c++) {
@@ -183,6 +209,7 @@ static void print_table(const struct rs_grid *grid, FILE *out)
             owed += (column->right ? 0 : pad) + 2;
         }
         fputc('\n', out);
+        note = print_notes(grid, row, note, out);
     }
     free(width);
 }

@@ -31,6 +31,9 @@ void rs_grid_printf(struct rs_grid *grid, const char *fmt, ...) __attribute__((f
 void rs_grid_number(struct rs_grid *grid, long long number); /* a number in JSON too */
 void rs_grid_none(struct rs_grid *grid);                     /* no value: - in a table, null in JSON */
 
+/* A line of its own between the rows so far and the next one, in a table only. */
+void rs_grid_note(struct rs_grid *grid, struct rs_str text);
+
 size_t rs_grid_rows(const struct rs_grid *grid);
 void rs_grid_print(const struct rs_grid *grid, const struct rs_options *options, FILE *out);
 

@@ -48,8 +48,8 @@ static int read_feed(struct shown *s, struct rs_diag *diag)
 
 /* ---- for people ------------------------------------------------------------------- */
 
-static const struct rs_column people[] = {{"NUMBER", false, 0}, {"CARRIER", false, 0},    {"KIND", false, 0},
-                                          {"SILENT", true, 0},  {"LOOKED", true, 0},      {"LAST SCAN", false, 50},
+static const struct rs_column people[] = {{"NUMBER", false, 0},   {"CARRIER", false, 0}, {"KIND", false, 0},
+                                          {"SILENT", true, 0},    {"LOOKED", true, 0},   {"LAST SCAN", false, 50},
                                           {"PROMISED", false, 0}, {"RULE", false, 0}};
 enum { PEOPLE = sizeof people / sizeof *people };
 
@@ -130,23 +130,25 @@ static void print_end(const struct shown *s, int64_t total, bool later)
     bool table = rs_opt_is(s->options, RS_OPT_FORMAT, "table");
     if (s->more) {
         rs_stalled_cursor_text(s->query.sort, &s->query.cursor, text);
-        if (table && !later && total <= RS_STALLED_COUNT_MAX) fprintf(stderr, "%lld more", (long long)(total - s->printed));
+        if (table && !later && total <= RS_STALLED_COUNT_MAX)
+            fprintf(stderr, "%lld more", (long long)(total - s->printed));
         else fputs("more", stderr);
         fprintf(stderr, ": --limit N, or --cursor %s\n", text);
     }
     if (!table || !s->printed) return;
-    fputs("Overview: --count --by kind,carrier,seller   Why: rastro why NUMBER   Machines: --format json|csv\n", stderr);
+    fputs("Overview: --count --by kind,carrier,seller   Why: rastro why NUMBER   Machines: --format json|csv\n",
+          stderr);
 }
 
 /* ---- for machines, schema/stalled.schema.json --------------------------------------------- */
 
 static const struct rs_column machines[] = {
-    {"number", false, 0},   {"carrier", false, 0}, {"seller", false, 0},      {"kind", false, 0},
-    {"since", false, 0},    {"silent_since", false, 0}, {"opened", false, 0}, {"looked", false, 0},
-    {"promised", false, 0}, {"last_at", false, 0}, {"last_status", false, 0}, {"last_source", false, 0},
-    {"last_country", false, 0}, {"last_region", false, 0}, {"last_city", false, 0}, {"last_place", false, 0},
-    {"last_text", false, 0}, {"stage", false, 0}, {"leg", false, 0}, {"origin", false, 0},
-    {"destination", false, 0}, {"rule", false, 0}, {"rules_version", true, 0}};
+    {"number", false, 0},       {"carrier", false, 0},      {"seller", false, 0},      {"kind", false, 0},
+    {"since", false, 0},        {"silent_since", false, 0}, {"opened", false, 0},      {"looked", false, 0},
+    {"promised", false, 0},     {"last_at", false, 0},      {"last_status", false, 0}, {"last_source", false, 0},
+    {"last_country", false, 0}, {"last_region", false, 0},  {"last_city", false, 0},   {"last_place", false, 0},
+    {"last_text", false, 0},    {"stage", false, 0},        {"leg", false, 0},         {"origin", false, 0},
+    {"destination", false, 0},  {"rule", false, 0},         {"rules_version", true, 0}};
 enum { MACHINES = sizeof machines / sizeof *machines };
 
 static void put_status(const struct rs_pg_rows *rows, int r, struct rs_buf *out)
@@ -198,11 +200,11 @@ static json_t *json_last(const struct rs_pg_rows *rows, int r)
     struct rs_buf status = {0};
     put_status(rows, r, &status);
     json_t *last = json_pack(
-        "{s:o, s:o, s:o, s:o, s:{s:o, s:o, s:o, s:o}, s:o}", "instant", json_time(rows, r, RS_STALLED_LAST_AT), "status",
-        rs_json_of((struct rs_str){status.p, (uint32_t)status.n}), "source", json_text(rows, r, RS_STALLED_LAST_SOURCE),
-        "text", json_text(rows, r, RS_STALLED_LAST_WORDS), "place", "country",
-        json_text(rows, r, RS_STALLED_LAST_COUNTRY), "region", json_text(rows, r, RS_STALLED_LAST_REGION), "city",
-        json_text(rows, r, RS_STALLED_LAST_CITY), "name", json_text(rows, r, RS_STALLED_LAST_PLACE), "fp",
+        "{s:o, s:o, s:o, s:o, s:{s:o, s:o, s:o, s:o}, s:o}", "instant", json_time(rows, r, RS_STALLED_LAST_AT),
+        "status", rs_json_of((struct rs_str){status.p, (uint32_t)status.n}), "source",
+        json_text(rows, r, RS_STALLED_LAST_SOURCE), "text", json_text(rows, r, RS_STALLED_LAST_WORDS), "place",
+        "country", json_text(rows, r, RS_STALLED_LAST_COUNTRY), "region", json_text(rows, r, RS_STALLED_LAST_REGION),
+        "city", json_text(rows, r, RS_STALLED_LAST_CITY), "name", json_text(rows, r, RS_STALLED_LAST_PLACE), "fp",
         rs_json_of_key(rs_pg_get_key(rows, r, RS_STALLED_LAST_FP).b));
     rs_buf_free(&status);
     return last;
@@ -213,13 +215,15 @@ static json_t *json_row(const struct rs_pg_rows *rows, int r)
     static const struct {
         const char *key;
         int column;
-    } texts[] = {{"number", RS_STALLED_NUMBER}, {"carrier", RS_STALLED_CARRIER}, {"seller", RS_STALLED_SELLER},
-                 {"kind", RS_STALLED_KIND},     {"stage", RS_STALLED_STAGE},     {"leg", RS_STALLED_LEG},
+    } texts[] = {{"number", RS_STALLED_NUMBER}, {"carrier", RS_STALLED_CARRIER},
+                 {"seller", RS_STALLED_SELLER}, {"kind", RS_STALLED_KIND},
+                 {"stage", RS_STALLED_STAGE},   {"leg", RS_STALLED_LEG},
                  {"origin", RS_STALLED_ORIGIN}, {"destination", RS_STALLED_DESTINATION}},
       times[] = {{"started", RS_STALLED_STARTED},     {"since", RS_STALLED_SINCE},   {"opened", RS_STALLED_OPENED},
                  {"silent_since", RS_STALLED_SILENT}, {"looked", RS_STALLED_LOOKED}, {"promised", RS_STALLED_PROMISED}};
-    json_t *object = json_pack("{s:I, s:{s:o, s:I}, s:o}", "episode", (json_int_t)rs_pg_get_int(rows, r, RS_STALLED_EPISODE),
-                               "rule", "name", json_text(rows, r, RS_STALLED_RULE), "version",
+    json_t *object = json_pack("{s:I, s:{s:o, s:I}, s:o}", "episode",
+                               (json_int_t)rs_pg_get_int(rows, r, RS_STALLED_EPISODE), "rule", "name",
+                               json_text(rows, r, RS_STALLED_RULE), "version",
                                (json_int_t)rs_pg_get_int(rows, r, RS_STALLED_VERSION), "last", json_last(rows, r));
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         json_object_set_new(object, texts[i].key, json_text(rows, r, texts[i].column));

@@ -9,7 +9,9 @@
  *
  * So both are done.  First a walk along the order, which ends after WALK rows
  * whether they passed or not.  If that was no page, few pass (or they lie at the
- * end), and they are gathered through the index of words and sorted.  Where nothing
+ * end), and they are gathered through the index of words, or of a range, and sorted.
+ * A range may leave many that all lie at the end, such as what was opened lately of
+ * what is silent for longest: then the walk goes on to where they are.  Where nothing
  * but the order's own key is filtered by, the walk alone is exact.
  *
  * What was open at an instant is those that are open and were then, and those that
@@ -33,9 +35,12 @@
 
 /* Rows that a walk looks at: along the index that carries what is filtered by, or
  * along others, and through those that are over. */
-#define WALK_COVERED 100000
+#define WALK_COVERED 40000
 #define WALK 20000
 #define WALK_SPANS 8000
+
+/* More are not gathered where the walk sees no row itself. */
+#define GATHERED 150000
 
 #define SPANS 10 /* the last has no bound; see the index episodes_gone */
 
@@ -131,8 +136,8 @@ static int add_column(struct rs_stalled_query *q, struct rs_str word, struct rs_
         if (rs_str_is(word, word_filters[i].column)) column = word_filters[i].column;
     }
     if (!column) {
-        return rs_fail(diag, RS_E_USAGE,
-                       "--by: \"%.*s\" is none of: kind carrier seller stage origin destination", RS_FMT(word));
+        return rs_fail(diag, RS_E_USAGE, "--by: \"%.*s\" is none of: kind carrier seller stage origin destination",
+                       RS_FMT(word));
     }
     for (int i = 0; i < q->by_count; i++) {
         if (q->by[i] == column || !strcmp(q->by[i], column)) return RS_OK;
@@ -157,7 +162,8 @@ static int each_word(struct rs_stalled_query *q, const char *text,
 /* The order, the key, the episode and a sum over them, in hexadecimal. */
 enum { CURSOR_BYTES = 1 + 8 + 8, CURSOR_SUM = 4 };
 
-static void pack(enum rs_stalled_sort sort, const struct rs_stalled_cursor *cursor, uint8_t ret[CURSOR_BYTES + CURSOR_SUM])
+static void pack(enum rs_stalled_sort sort, const struct rs_stalled_cursor *cursor,
+                 uint8_t ret[CURSOR_BYTES + CURSOR_SUM])
 {
     ret[0] = (uint8_t)sort;
     for (int i = 0; i < 8; i++) {
@@ -239,6 +245,13 @@ static bool has(const struct rs_stalled_query *q, enum rs_option_id option)
     return rs_opt_given(q->options, option) && *rs_opt_text(q->options, option);
 }
 
+static bool has_words(const struct rs_stalled_query *q)
+{
+    bool any = false;
+    for (int i = 0; i < WORD_FILTERS; i++) any |= has(q, word_filters[i].option);
+    return any;
+}
+
 static void put_time_of(struct rs_stalled_query *q, enum rs_option_id option)
 {
     rs_pg_time(&q->params, has(q, option) ? rs_opt_number(q->options, option) : RS_INSTANT_NONE);
@@ -275,7 +288,8 @@ static void put_params(struct rs_stalled_query *q, int64_t limit)
     for (int i = 0; i < q->kind_count; i++) rs_pg_array_int2(params, q->kind[i]);
     rs_pg_array_close(params);
     rs_pg_int2(params, q->kind[0]);
-    for (int i = 0; i < WORD_FILTERS; i++) rs_pg_text(params, rs_str_of(rs_opt_text(q->options, word_filters[i].option)));
+    for (int i = 0; i < WORD_FILTERS; i++)
+        rs_pg_text(params, rs_str_of(rs_opt_text(q->options, word_filters[i].option)));
     rs_pg_time(params, then - rs_opt_number(q->options, RS_OPT_SILENT));
     put_time_of(q, RS_OPT_OPENED_SINCE);
     put_time_of(q, RS_OPT_OPENED_BEFORE);
@@ -290,9 +304,7 @@ static void put_params(struct rs_stalled_query *q, int64_t limit)
 /* Whether the walk along the order sees no row that does not pass. */
 static bool walk_is_exact(const struct rs_stalled_query *q)
 {
-    for (int i = 0; i < WORD_FILTERS; i++) {
-        if (has(q, word_filters[i].option)) return false;
-    }
+    if (has_words(q)) return false;
     for (int i = 0; i < RANGE_FILTERS; i++) {
         if (has(q, range_filters[i].option) && range_filters[i].sort != q->sort) return false;
     }
@@ -337,8 +349,7 @@ static void put_filters(const struct rs_stalled_query *q, struct rs_buf *sql)
 /* By the index of words; what it leaves open is filtered as such. */
 static bool put_word_filters(const struct rs_stalled_query *q, struct rs_buf *sql)
 {
-    bool any = false;
-    for (int i = 0; i < WORD_FILTERS; i++) any |= has(q, word_filters[i].option);
+    bool any = has_words(q);
     if (any) rs_buf_printf(sql, " AND e.words @> $%d", P_WORDS);
     if (q->kind_count) rs_buf_printf(sql, " AND e.words && $%d", P_KIND_WORDS);
     put_ranges(q, false, sql);
@@ -381,10 +392,11 @@ static void put_spans(const struct rs_stalled_query *q, const char *columns, boo
     }
 }
 
-static void put_walk(const struct rs_stalled_query *q, struct rs_buf *sql)
+/* `most`: rows that it looks at; 0: no bound. */
+static void put_walk_of(const struct rs_stalled_query *q, int most, struct rs_buf *sql)
 {
     const char *key = orders[q->sort].key;
-    bool past = q->as_of_us != RS_INSTANT_NONE, exact = walk_is_exact(q);
+    bool past = q->as_of_us != RS_INSTANT_NONE;
     bool of_kind = q->kind_count == 1 && q->sort == RS_SORT_SILENT && !past;
     char columns[64];
     snprintf(columns, sizeof columns, "e.*, %s AS key", key);
@@ -399,14 +411,27 @@ static void put_walk(const struct rs_stalled_query *q, struct rs_buf *sql)
     if (past) put_spans(q, columns, true, false, sql);
     rs_buf_puts(sql, RS_LIT(") e"));
     put_order(q, "e.key", sql);
-    if (!exact) {
-        rs_buf_printf(sql, " LIMIT %d",
-                      past ? WALK_SPANS : q->sort == RS_SORT_SILENT && !of_kind ? WALK_COVERED : WALK);
-    }
+    if (most) rs_buf_printf(sql, " LIMIT %d", most);
     rs_buf_puts(sql, RS_LIT(") e WHERE true"));
     put_filters(q, sql);
     put_order(q, "e.key", sql);
     rs_buf_printf(sql, " LIMIT $%d", P_LIMIT);
+}
+
+static bool walk_is_covered(const struct rs_stalled_query *q)
+{
+    return q->sort == RS_SORT_SILENT && q->kind_count != 1 && q->as_of_us == RS_INSTANT_NONE;
+}
+
+static void put_walk(const struct rs_stalled_query *q, struct rs_buf *sql)
+{
+    int most = q->as_of_us != RS_INSTANT_NONE ? WALK_SPANS : walk_is_covered(q) ? WALK_COVERED : WALK;
+    put_walk_of(q, walk_is_exact(q) ? 0 : most, sql);
+}
+
+static void put_long_walk(const struct rs_stalled_query *q, struct rs_buf *sql)
+{
+    put_walk_of(q, 0, sql);
 }
 
 /* Everything that passes, in no order. */
@@ -470,7 +495,7 @@ int rs_stalled_begin(struct rs_stalled_query *q, struct rs_diag *diag)
     static const char sql[] = "SELECT now()";
     struct rs_pg_rows *rows;
     int err = rs_pg_script(q->pg,
-                           "SET jit = off; SET enable_seqscan = off; SET work_mem = '64MB'; "
+                           "SET jit = off; SET enable_seqscan = off; SET work_mem = '128MB'; "
                            "SET plan_cache_mode = force_custom_plan; BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
                            diag);
     if (!err) err = rs_pg_run(q->pg, sql, NULL, &rows, diag);
@@ -495,29 +520,54 @@ static int rows_of(struct rs_stalled_query *q, void (*put)(const struct rs_stall
     struct rs_buf sql = {0};
     rs_buf_puts(&sql, RS_LIT("WITH p AS MATERIALIZED ("));
     put(q, &sql);
-    rs_buf_puts(&sql, RS_LIT("), d AS MATERIALIZED (SELECT p.key, e.* FROM p JOIN rastro.episode_list e USING (episode)), "));
+    rs_buf_puts(&sql,
+                RS_LIT("), d AS MATERIALIZED (SELECT p.key, e.* FROM p JOIN rastro.episode_list e USING (episode)), "));
     rs_buf_puts(&sql, rs_str_of(words_sql));
-    rs_buf_puts(&sql, RS_LIT("SELECT e.episode, e.number, e.kind, e.rule, e.rules_version, e.started, e.since, "
-                             "e.opened_at, e.silent_since, e.promised_to, e.carrier, e.seller, e.stage, e.leg, e.origin, "
-                             "e.destination, (SELECT max(l.looked_at) FROM rastro.look_list l "
-                             "WHERE l.parcel_id = e.parcel_id"));
+    rs_buf_puts(&sql,
+                RS_LIT("SELECT e.episode, e.number, e.kind, e.rule, e.rules_version, e.started, e.since, "
+                       "e.opened_at, e.silent_since, e.promised_to, e.carrier, e.seller, e.stage, e.leg, e.origin, "
+                       "e.destination, (SELECT max(l.looked_at) FROM rastro.look_list l "
+                       "WHERE l.parcel_id = e.parcel_id"));
     if (q->as_of_us != RS_INSTANT_NONE) rs_buf_printf(&sql, " AND l.looked_at <= $%d", P_AS_OF);
-    rs_buf_puts(&sql, RS_LIT("), e.last_fp, x.instant, x.stage, x.detail, x.source, coalesce(x.text, x.code), x.country, "
-                             "x.region, x.city, x.place FROM d e LEFT JOIN (SELECT * FROM w UNION ALL SELECT * FROM j) x "
-                             "USING (episode)"));
+    rs_buf_puts(&sql,
+                RS_LIT("), e.last_fp, x.instant, x.stage, x.detail, x.source, coalesce(x.text, x.code), x.country, "
+                       "x.region, x.city, x.place FROM d e LEFT JOIN (SELECT * FROM w UNION ALL SELECT * FROM j) x "
+                       "USING (episode)"));
     put_order(q, "e.key", &sql);
     return run(q, sql, n, ret, diag);
 }
 
+/* How many there are, up to `most`. */
+static int count_to(struct rs_stalled_query *q, int64_t most, int64_t *ret, struct rs_diag *diag)
+{
+    struct rs_buf sql = {0};
+    struct rs_pg_rows *rows;
+    rs_buf_puts(&sql, RS_LIT("SELECT count(*) FROM ("));
+    put_gathered(q, "1 AS one", &sql);
+    rs_buf_printf(&sql, " LIMIT $%d) e", P_LIMIT);
+    int err = run(q, sql, most, &rows, diag);
+    if (!err) *ret = rs_pg_get_int(rows, 0, 0);
+    return err;
+}
+
+static const char walking[] = "SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off",
+                  gathering[] = "SET LOCAL enable_bitmapscan = on; SET LOCAL enable_sort = on";
+
 int rs_stalled_rows(struct rs_stalled_query *q, int64_t n, struct rs_pg_rows **ret, struct rs_diag *diag)
 {
-    bool past = q->as_of_us != RS_INSTANT_NONE, walk = !past || q->sort == RS_SORT_SILENT;
+    bool walk = q->as_of_us == RS_INSTANT_NONE || q->sort == RS_SORT_SILENT;
+    int64_t passing = 0;
     int err = RS_OK;
     if (walk) {
-        err = rs_pg_script(q->pg, "SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off", diag);
+        err = rs_pg_script(q->pg, walking, diag);
         if (!err) err = rows_of(q, put_walk, n, ret, diag);
         if (err || walk_is_exact(q) || rs_pg_count(*ret) >= n) return err;
-        err = rs_pg_script(q->pg, "SET LOCAL enable_bitmapscan = on; SET LOCAL enable_sort = on", diag);
+        err = rs_pg_script(q->pg, gathering, diag);
+    }
+    if (!err && walk_is_covered(q) && !has_words(q)) err = count_to(q, GATHERED + 1, &passing, diag);
+    if (!err && passing > GATHERED) {
+        err = rs_pg_script(q->pg, walking, diag);
+        return err ? err : rows_of(q, put_long_walk, n, ret, diag);
     }
     return err ? err : rows_of(q, put_sorted, n, ret, diag);
 }
@@ -538,30 +588,33 @@ void rs_stalled_go_behind(struct rs_stalled_query *q, const struct rs_pg_rows *r
 
 int rs_stalled_total(struct rs_stalled_query *q, int64_t *ret, struct rs_diag *diag)
 {
-    struct rs_buf sql = {0};
-    struct rs_pg_rows *rows;
     struct rs_stalled_cursor cursor = q->cursor;
     q->cursor.given = false;
-    rs_buf_puts(&sql, RS_LIT("SELECT count(*) FROM ("));
-    put_gathered(q, "1 AS one", &sql);
-    rs_buf_printf(&sql, " LIMIT $%d) e", P_LIMIT);
-    int err = run(q, sql, RS_STALLED_COUNT_MAX + 1, &rows, diag);
+    int err = rs_pg_script(q->pg, gathering, diag);
+    if (!err) err = count_to(q, RS_STALLED_COUNT_MAX + 1, ret, diag);
     q->cursor = cursor;
-    if (!err) *ret = rs_pg_get_int(rows, 0, 0);
     return err;
 }
 
 int rs_stalled_counts(struct rs_stalled_query *q, int64_t n, struct rs_pg_rows **ret, struct rs_diag *diag)
 {
-    struct rs_buf sql = {0}, columns = {0};
-    for (int i = 0; i < q->by_count; i++) rs_buf_printf(&columns, "%se.%s", i ? ", " : "", q->by[i]);
-    rs_buf_printf(&sql, "SELECT %s%scount(*) FROM (", rs_buf_cstr(&columns), q->by_count ? ", " : "");
-    put_gathered(q, q->by_count ? rs_buf_cstr(&columns) : "1 AS one", &sql);
+    struct rs_buf sql = {0}, columns = {0}, names = {0};
+    bool any = q->by_count > 0;
+    for (int i = 0; i < q->by_count; i++) {
+        bool kind = !strcmp(q->by[i], "kind");
+        rs_buf_printf(&columns, "%se.%s", i ? ", " : "", kind ? "kind_number" : q->by[i]);
+        if (kind) rs_buf_puts(&names, RS_LIT("rastro.stall_kind(e.kind_number), "));
+        else rs_buf_printf(&names, "e.%s, ", q->by[i]);
+    }
+    rs_buf_printf(&sql, "SELECT %se.count FROM (SELECT %s%scount(*) FROM (", rs_buf_cstr(&names), rs_buf_cstr(&columns),
+                  any ? ", " : "");
+    put_gathered(q, any ? rs_buf_cstr(&columns) : "1 AS one", &sql);
     rs_buf_puts(&sql, RS_LIT(") e"));
-    if (q->by_count) rs_buf_printf(&sql, " GROUP BY %s", rs_buf_cstr(&columns));
-    rs_buf_printf(&sql, " ORDER BY count(*) DESC");
-    if (q->by_count) rs_buf_printf(&sql, ", %s", rs_buf_cstr(&columns));
+    if (any) rs_buf_printf(&sql, " GROUP BY %s", rs_buf_cstr(&columns));
+    rs_buf_puts(&sql, RS_LIT(") e ORDER BY e.count DESC"));
+    if (any) rs_buf_printf(&sql, ", %s", rs_buf_cstr(&columns));
     rs_buf_printf(&sql, " LIMIT $%d", P_LIMIT);
     rs_buf_free(&columns);
+    rs_buf_free(&names);
     return run(q, sql, n, ret, diag);
 }

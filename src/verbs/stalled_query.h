@@ -32,7 +32,7 @@ struct rs_stalled_query {
     const char *by[6];             /* columns to count by */
     int by_count;
     int64_t as_of_us, now_us; /* as_of_us: RS_INSTANT_NONE is now */
-    struct rs_buf text[8];    /* statements that are prepared, by their address */
+    struct rs_buf text[16];   /* statements that are prepared, by their address */
     int text_count;
 };
 

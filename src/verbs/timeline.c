@@ -5,6 +5,7 @@
 #include "find.h"
 #include "print.h"
 #include "rastro/time.h"
+#include "timeline_stalls.h"
 
 /* Columns of rastro.timeline() that are shown, in the order of the query. */
 static const char events_sql[] =
@@ -52,6 +53,7 @@ struct shown {
     int64_t journey[64];
     int journey_n;
     int64_t as_of; /* RS_INSTANT_NONE: now */
+    struct rs_shown_stalls stalls;
 };
 
 /* ---- asking ------------------------------------------------------------------------ */
@@ -161,6 +163,7 @@ static int print_head(struct shown *s, struct rs_diag *diag)
         printf("STATUS   %.*s%s%.*s since %s (%.*s)\n", RS_FMT(rs_pg_get_str(rows, 0, 0)), detail.n ? "." : "",
                RS_FMT(detail), rs_minute_text(rs_pg_get_time(rows, 0, 2), when), RS_FMT(rs_pg_get_str(rows, 0, 3)));
     }
+    rs_shown_stalls_print_open(&s->stalls);
     if (s->as_of != RS_INSTANT_NONE) printf("AS OF    %s, by when it was recorded\n", rs_minute_text(s->as_of, when));
     if ((err = query(s, looks_sql, true, &rows, diag))) return err;
     for (int r = 0; r < rs_pg_count(rows); r++) {
@@ -236,7 +239,7 @@ static void print_events(struct shown *s, const struct rs_pg_rows *rows)
         {"LOCAL TIME", false, 0},      {"UTC", false, 0},     {"PLACE", false, 30}, {"STAGE", false, 0},
         {"SOURCE'S WORDS", false, 60}, {"SEEN BY", false, 0}, {"NUMBER", false, 0}};
     static const int place[] = {CITY, REGION, COUNTRY}, named[] = {PLACE, COUNTRY};
-    int hidden = 0, assumed = 0, shown = 0;
+    int hidden = 0, assumed = 0, shown = 0, noted = 0;
     struct rs_buf buf = {0};
     /* The number only tells something apart when there are several. */
     struct rs_grid *grid = rs_grid_new(columns, s->journey_n > 1 ? 7 : 6);
@@ -246,6 +249,7 @@ static void print_events(struct shown *s, const struct rs_pg_rows *rows)
             continue;
         }
         shown++;
+        rs_shown_stalls_note(&s->stalls, rs_pg_get_time(rows, r, INSTANT), &noted, grid);
         put_local(rows, r, &buf);
         assumed += (char)rs_pg_get_int(rows, r, BASIS) != 'g';
         put_cell(grid, &buf);
@@ -263,8 +267,9 @@ static void print_events(struct shown *s, const struct rs_pg_rows *rows)
         if (s->journey_n > 1) rs_grid_put(grid, rs_pg_get_str(rows, r, NUMBER));
     }
     putchar('\n');
+    if (!shown) puts(hidden ? "No current event; --all shows the others." : "Registered; no scan yet.");
+    rs_shown_stalls_note(&s->stalls, INT64_MAX, &noted, shown ? grid : NULL);
     if (shown) rs_grid_print(grid, s->options, stdout);
-    else puts(hidden ? "No current event; --all shows the others." : "Registered; no scan yet.");
     if (assumed) puts("* no zone given: by the source's rule or the place, or read as UTC");
     if (hidden && shown) printf("%d superseded or withdrawn events hidden (--all)\n", hidden);
     rs_grid_free(grid);
@@ -356,6 +361,7 @@ static int collect_json(struct shown *s, json_t *root, struct rs_diag *diag)
     json_object_set_new(root, "orders", orders);
     json_object_set_new(root, "status", json_null());
     json_object_set_new(root, "looked", looked);
+    json_object_set_new(root, "episodes", rs_shown_stalls_json(&s->stalls));
     json_object_set_new(root, "events", events);
     int err = query(s, numbers_sql, false, &rows, diag);
     for (int r = 0; !err && r < rs_pg_count(rows); r++) {
@@ -422,7 +428,13 @@ int rs_verb_timeline(const struct rs_options *options, struct rs_diag *diag)
     err = rs_open_database(options, &s.pg, diag);
     if (!err) err = rs_find_parcel(options, s.pg, &schema.catalog, rs_options_arg(options, 0), &s.parcel, diag);
     if (!err) err = find_journey(&s, diag);
+    struct rs_arena *arena = rs_arena_new(16 << 10);
+    if (!err) {
+        err = rs_shown_stalls_load(s.pg, s.journey, s.journey_n, s.as_of, rs_opt_flag(options, RS_OPT_ALL), arena,
+                                   &s.stalls, diag);
+    }
     if (!err) err = show(&s, diag);
+    rs_arena_free(arena);
     rs_pg_params_free(&s.params);
     rs_pg_close(s.pg);
     rs_schema_close(&schema);

@@ -63,6 +63,28 @@ Test(print, aligns_a_table)
     rs_grid_free(NULL);
 }
 
+Test(print, notes_stand_between_rows_of_a_table_alone)
+{
+    struct rs_grid *grid = rs_grid_new(columns, COUNT(columns));
+    for (int row = 0; row < 2; row++) {
+        rs_grid_put(grid, RS_LIT("A"));
+        rs_grid_number(grid, row);
+        rs_grid_put(grid, RS_LIT("Lima"));
+        if (!row) rs_grid_note(grid, RS_LIT("  | first\n"));
+        if (!row) rs_grid_note(grid, RS_LIT("  | second"));
+    }
+    rs_grid_note(grid, RS_LIT("  | last"));
+    cr_expect(rs_grid_rows(grid) == 2);
+    cr_expect_str_eq(printed(grid, "table"), "Number  Days left  City\n"
+                                             "A               0  Lima\n"
+                                             "  | first\xef\xbf\xbd\n"
+                                             "  | second\n"
+                                             "A               1  Lima\n"
+                                             "  | last\n");
+    cr_expect_str_eq(printed(grid, "csv"), "number,days_left,city\r\nA,0,Lima\r\nA,1,Lima\r\n");
+    rs_grid_free(grid);
+}
+
 Test(print, aligns_by_columns_of_the_terminal)
 {
     static const struct {
