@@ -105,28 +105,40 @@ static const struct order {
 
 /* ---- options ------------------------------------------------------------------------- */
 
-static int add_kind(struct rs_stalled_query *q, struct rs_str word, struct rs_diag *diag)
+/* "contradicted" of "contradicted.wrong_country"; empty where nothing comes behind. */
+static struct rs_str family_of(struct rs_str name)
+{
+    uint32_t n = 0;
+    while (n < name.n && name.p[n] != '.') n++;
+    return n < name.n ? (struct rs_str){name.p, n} : RS_STR_NONE;
+}
+
+static int refuse_kind(struct rs_str word, struct rs_diag *diag)
 {
     struct rs_strmap names = {0};
-    int before = q->kind_count;
-    bool known = false;
     for (uint32_t i = 0; i < RS_STALL__COUNT; i++) {
-        struct rs_str name = rs_str_of(rs_stall_kind_name((enum rs_stall_kind)i));
-        const char *dot = memchr(name.p, '.', name.n);
+        struct rs_str name = rs_str_of(rs_stall_kind_name((enum rs_stall_kind)i)), family = family_of(name);
         rs_strmap_add(&names, name, i);
-        if (dot) rs_strmap_add(&names, (struct rs_str){name.p, (uint32_t)(dot - name.p)}, i);
-        bool begins = dot && rs_str_eq(word, (struct rs_str){name.p, (uint32_t)(dot - name.p)});
-        if (!begins && !rs_str_eq(word, name)) continue;
-        uint8_t id = rs_stall_kind_id((enum rs_stall_kind)i);
-        known = true;
-        if (!memchr(q->kind, id, (size_t)before)) q->kind[q->kind_count++] = id;
+        if (family.n) rs_strmap_add(&names, family, i);
     }
-    struct rs_str near = known ? RS_STR_NONE : rs_strmap_nearest(&names, word);
+    struct rs_str near = rs_strmap_nearest(&names, word);
     rs_strmap_free(&names);
-    if (known) return RS_OK;
     if (!near.n) return rs_fail(diag, RS_E_USAGE, "--kind: unknown kind \"%.*s\"", RS_FMT(word));
     return rs_fail(diag, RS_E_USAGE, "--kind: unknown kind \"%.*s\"; did you mean \"%.*s\"?", RS_FMT(word),
                    RS_FMT(near));
+}
+
+static int add_kind(struct rs_stalled_query *q, struct rs_str word, struct rs_diag *diag)
+{
+    bool known = false;
+    for (uint32_t i = 0; word.n && i < RS_STALL__COUNT; i++) {
+        struct rs_str name = rs_str_of(rs_stall_kind_name((enum rs_stall_kind)i));
+        if (!rs_str_eq(word, name) && !rs_str_eq(word, family_of(name))) continue;
+        uint8_t id = rs_stall_kind_id((enum rs_stall_kind)i);
+        known = true;
+        if (!memchr(q->kind, id, (size_t)q->kind_count)) q->kind[q->kind_count++] = id;
+    }
+    return known ? RS_OK : refuse_kind(word, diag);
 }
 
 static int add_column(struct rs_stalled_query *q, struct rs_str word, struct rs_diag *diag)

@@ -101,7 +101,7 @@ class Stalled(support.Test):
     def test_each_filter_lists_what_it_says(self):
         self.sql(insert([
             episode("A", carrier="correios", seller="s-1", stage="customs", origin="CN", destination="BR"),
-            episode("B", "overdue", carrier="usps", seller="s-2", stage="transit", origin="US", destination="US"),
+            episode("B", "overdue", carrier="usps", seller="s-2", stage="transit", origin="US", destination="MX"),
             episode("C", "contradicted.wrong_country", silent=3), episode("D", "contradicted.bad_check_digit", opened=2),
             episode("E", promised=30), episode("F", promised=-5)]))
         for options, expected in {
