@@ -13,7 +13,7 @@
 #include "rastro/profile.h"
 
 /* The versions that this release works with. */
-#define RS_SCHEMA_VERSION_MIN 13
+#define RS_SCHEMA_VERSION_MIN 14
 
 struct rs_migration {
     int version;

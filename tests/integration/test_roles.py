@@ -127,7 +127,8 @@ class Roles(support.Test):
 
     def test_a_reader_is_enough_to_look(self):
         for verb in (("timeline", "RB123456785CN"), ("timeline", "NX500010077BR", "--all", "--format", "json"),
-                     ("status",), ("stalled", "--count"), ("quarantine", "list"), ("quarantine", "show", "scans/0/1"), ("quarantine", "export"),
+                     ("status",), ("stalled", "--count"), ("quarantine", "list"), ("quarantine", "show", "scans/0/1"),
+                     ("quarantine", "export"),
                      ("offsets", "show", "--brokers", self.broker.brokers)):
             with self.subTest(verb=verb):
                 self.assertNotEqual(self.run_rastro(*verb, user=READER).out, "")
