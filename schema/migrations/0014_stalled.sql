@@ -37,7 +37,7 @@ CREATE OR REPLACE VIEW rastro.episode_list AS
     SELECT e.episode, e.parcel_id, e.number, rastro.stall_kind(e.kind) AS kind, e.rule, e.rules_version,
            CASE e.state WHEN 'o' THEN 'open' WHEN 'e' THEN 'ended' ELSE 'withdrawn' END AS state,
            e.started, e.since, e.until, e.feed_at, e.opened_at, e.gone_at, e.silent_since, e.promised_to,
-           e.last_fp, e.ended_fp, e.revision, e.carrier, e.seller, e.stage, e.leg, e.origin, e.destination,
+           e.last_fp, e.ended_fp, e.revision, e.storm, e.carrier, e.seller, e.stage, e.leg, e.origin, e.destination,
            e.kind AS kind_number, e.state AS state_letter,
            ARRAY['k' || e.kind::text, 'c' || e.carrier, 's' || e.seller, 't' || e.stage, 'o' || e.origin,
                  'd' || e.destination] AS words,
@@ -45,4 +45,20 @@ CREATE OR REPLACE VIEW rastro.episode_list AS
            width_bucket(extract(epoch FROM e.gone_at - e.silent_since)::double precision,
                         '{86400, 172800, 345600, 691200, 1382400, 2764800, 5529600, 11059200, 22118400, 44236800}'::double precision[])
                AS span
-    FROM rastro.episodes e WHERE e.state <> 'c';
+    FROM rastro.episodes e WHERE e.opened_at IS NOT NULL;
+
+-- Events by their keys, with their words: a list names one a parcel, for which whole
+-- timelines cost too much.
+CREATE FUNCTION rastro.event_words(parcels bigint[], fps uuid[])
+RETURNS TABLE (parcel_id bigint, fp uuid, instant timestamptz, source text, stage text, detail text, code text,
+               text text, country text, region text, city text, place text)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT e.parcel_id, e.fp, e.instant, s.name, st.stage, st.detail, e.code, e.text, e.country, e.region, e.city, e.place
+    FROM (SELECT DISTINCT a.parcel_id, a.fp FROM unnest(parcels, fps) a (parcel_id, fp)) a
+    JOIN rastro.events e ON e.parcel_id = a.parcel_id AND e.fp = a.fp
+    JOIN rastro.sources s USING (source)
+    JOIN rastro.statuses st USING (status)
+$$;
+
+REVOKE EXECUTE ON FUNCTION rastro.event_words(bigint[], uuid[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION rastro.event_words(bigint[], uuid[]) TO rastro_writer, rastro_reader;

@@ -25,7 +25,6 @@
  * Every statement has the same parameters, whether it uses them or not. */
 #include "stalled_query.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -518,13 +517,12 @@ int rs_stalled_begin(struct rs_stalled_query *q, struct rs_diag *diag)
 /* The event that a clock started with is one of the parcel's own, or else of its
  * journey's, which fewer are asked for. */
 static const char words_sql[] =
-    "w AS MATERIALIZED (SELECT d.episode, t.* FROM rastro.timeline((SELECT array_agg(d.parcel_id) FROM d "
-    "WHERE d.last_fp IS NOT NULL), coalesce($12, 'infinity'::timestamptz)) t "
+    "w AS MATERIALIZED (SELECT d.episode, t.* FROM (SELECT array_agg(d.parcel_id ORDER BY d.episode) AS parcels, "
+    "array_agg(d.last_fp ORDER BY d.episode) AS fps FROM d) a CROSS JOIN LATERAL rastro.event_words(a.parcels, a.fps) t "
     "JOIN d ON d.parcel_id = t.parcel_id AND d.last_fp = t.fp), "
-    "j AS MATERIALIZED (SELECT d.episode, t.* FROM d CROSS JOIN LATERAL rastro.timeline("
-    "ARRAY(SELECT j FROM rastro.journey(d.parcel_id) j), coalesce($12, 'infinity'::timestamptz)) t "
-    "WHERE d.last_fp = t.fp AND d.episode NOT IN (SELECT w.episode FROM w)) ";
-static_assert(P_AS_OF == 12, "words_sql names it");
+    "j AS MATERIALIZED (SELECT d.episode, t.* FROM d CROSS JOIN LATERAL rastro.journey(d.parcel_id) n (id) "
+    "CROSS JOIN LATERAL rastro.event_words(ARRAY[n.id], ARRAY[d.last_fp]) t "
+    "WHERE d.last_fp IS NOT NULL AND d.episode NOT IN (SELECT w.episode FROM w)) ";
 
 static int rows_of(struct rs_stalled_query *q, void (*put)(const struct rs_stalled_query *, struct rs_buf *), int64_t n,
                    struct rs_pg_rows **ret, struct rs_diag *diag)

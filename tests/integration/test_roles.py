@@ -7,13 +7,13 @@ import support
 from support import CONFIG, OWNER, READER, WRITER, servers
 
 READER_VIEWS = {"change_log", "parcel_list", "link_list", "fact_list", "look_list", "shipment_list", "position_list",
-                "feed_list", "feed_usual", "episode_list", "gap_list", "quarantine_list", "quarantine_bytes", "dictionary_list", "shape_list",
-                "totals", "migrations", "settings"}
-READER_FUNCTIONS = {"stall_kind", "event_states", "timeline", "parcel_status", "find_parcels", "journey", "mark_names", "iana"}
+                "feed_list", "feed_usual", "episode_list", "gap_list", "quarantine_list", "quarantine_bytes",
+                "dictionary_list", "shape_list", "totals", "migrations", "settings"}
+READER_FUNCTIONS = {"timeline", "event_states", "event_words", "parcel_status", "find_parcels", "journey", "mark_names",
+                    "iana", "stall_kind"}
 # Everything that a writer changes; the rest it only adds to.
-WRITER_UPDATES = {"positions", "proofs", "source_views", "quarantined_events", "progress", "origins(seen_at)", "deadlines", "episodes", "feeds",
-                  "storms", "rules_versions(applied_at)",
-                  "topics(name)"}
+WRITER_UPDATES = {"positions", "proofs", "source_views", "quarantined_events", "progress", "deadlines", "episodes",
+                  "feeds", "storms", "origins(seen_at)", "rules_versions(applied_at)", "topics(name)"}
 # What waits there is taken out.
 QUEUES = {"stall_inbox", "outbox", "deadlines"}
 DENIED = "permission denied|must be (owner|superuser)"
