@@ -74,7 +74,7 @@ class Stalled(support.Test):
         self.broker = support.start_broker(topic, [f"{topic}:1"])
         self.addCleanup(support.stop_broker, self.broker)
         support.publish(self.broker, topic, values)
-        self.ingest(topic)
+        self.ingest(topic, options=["--detector", "off"])
 
     def parcel(self, number):
         return int(self.value(f"SELECT parcel_id FROM rastro.parcels WHERE number = '{number}'"))
