@@ -62,8 +62,8 @@ bool rs_quick_link(struct rs_quick *quick, struct rs_arena *arena, int32_t sourc
 int rs_quick_head_cmp(const struct rs_table_head *a, const struct rs_table_head *b, void *self);
 
 /* When the event that gave the parcel its status before this batch happened, or
- * RS_INSTANT_NONE, and whether it was an end. */
-int64_t rs_quick_head_before(const struct rs_quick *quick, bool *ret_ended);
+ * RS_INSTANT_NONE; the rank of that status, and whether it was an end. */
+int64_t rs_quick_head_before(const struct rs_quick *quick, uint16_t *ret_rank, bool *ret_ended);
 
 /* For the table, once it is durable. */
 void rs_quick_facts(const struct rs_quick *quick, struct rs_arena *arena, struct rs_table_facts *ret);

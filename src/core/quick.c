@@ -229,11 +229,13 @@ static bool has_ended(const struct rs_quick *q)
     return q->marks & RS_TABLE_HAS_HEAD ? q->marks & RS_TABLE_ENDED : had_ended(q);
 }
 
-int64_t rs_quick_head_before(const struct rs_quick *q, bool *ret_ended)
+int64_t rs_quick_head_before(const struct rs_quick *q, uint16_t *ret_rank, bool *ret_ended)
 {
     const struct rs_table_head *head = head_before(q);
     *ret_ended = head && had_ended(q);
-    return head ? (int64_t)head->word[0] : RS_INSTANT_NONE;
+    if (!head) return RS_INSTANT_NONE;
+    *ret_rank = (uint16_t)(head->word[3] >> 48);
+    return (int64_t)head->word[0];
 }
 
 static void weigh(struct rs_quick *q, uint32_t at)

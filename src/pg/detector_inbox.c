@@ -8,8 +8,9 @@
 /* Partitions that are further behind than this have the machine to themselves. */
 #define BEHIND_US (10 * RS_MINUTE_US)
 
-/* What concerns a parcel may concern the others of its journey and of its orders,
- * and those that were handed over to it. */
+/* What concerns a parcel may concern the others of its journey and of its orders.
+ * A new one that others were handed over to has their past, and clocks that began
+ * there. */
 int rs_detector_take_in(struct rs_detector *d, struct rs_detector_counts *counts, struct rs_diag *diag)
 {
     static const char sql[] =
@@ -22,8 +23,8 @@ int rs_detector_take_in(struct rs_detector *d, struct rs_detector_counts *counts
         "SELECT j.parcel_id, t.source FROM touched t, LATERAL rastro.journey(t.parcel_id) j (parcel_id) "
         "UNION SELECT o.parcel_id, t.source FROM touched t JOIN rastro.shipment_updates u USING (parcel_id) "
         "JOIN rastro.shipment_updates o USING (marketplace, order_id) "
-        "UNION SELECT l.parcel_id, e.source FROM entry e JOIN rastro.parcels p USING (parcel_id) "
-        "JOIN rastro.parcel_links l ON l.number = p.number), "
+        "UNION SELECT unnest(ARRAY[l.parcel_id, e.parcel_id]), e.source FROM entry e "
+        "JOIN rastro.parcels p USING (parcel_id) JOIN rastro.parcel_links l ON l.number = p.number), "
         "deadline AS (SELECT parcel_id, min(due) AS due, max(source) AS source FROM ("
         "SELECT parcel_id, source, "
         "'epoch'::timestamptz + minute * interval '1 minute' + $2 * interval '1 microsecond' AS due "

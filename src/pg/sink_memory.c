@@ -136,6 +136,15 @@ static void undecide(struct rs_work *work, struct rs_work_parcel *parcel)
     while (work->link_n && work->link[work->link_n - 1].parcel == at) work->link_n--;
 }
 
+/* The batch under way, which it may be of, is gone when this is asked for. */
+static void note_before(const struct rs_catalog *catalog, struct rs_work_parcel *parcel)
+{
+    uint16_t rank;
+    parcel->before_us = rs_quick_head_before(&parcel->quick, &rank, &parcel->before_ended);
+    bool scanned = parcel->before_us != RS_INSTANT_NONE && !rs_str_is(catalog->status[rank].stage, "info");
+    if (!scanned) parcel->before_us = RS_INSTANT_NONE;
+}
+
 /* Decided last, so that what it has added lies at the ends of the lists. */
 bool rs_work_decide_quick(struct rs_work *work, struct rs_work_parcel *parcel)
 {
@@ -144,8 +153,7 @@ bool rs_work_decide_quick(struct rs_work *work, struct rs_work_parcel *parcel)
     quick->thread = work->sink->table;
     if (decide_refs(work, parcel) && (!quick->ref.record || rs_table_unchanged(quick->thread, quick->ref))) {
         parcel->way = RS_WAY_QUICK;
-        /* The batch under way, which it may be of, is gone when this is asked for. */
-        parcel->before_us = rs_quick_head_before(quick, &parcel->before_ended);
+        note_before(work->sink->options.catalog, parcel);
         return true;
     }
     bool exists = parcel->exists;

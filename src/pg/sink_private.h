@@ -41,7 +41,7 @@ struct rs_work_parcel {
     struct rs_parcel_state state; /* by ROWS: all that is known; by QUICK: what is new */
     struct rs_track_counts sum;   /* over its reports */
     int64_t before_us;            /* by QUICK: its newest scan before this batch, or RS_INSTANT_NONE, */
-    bool before_ended;            /* and whether it was over */
+    bool before_ended;            /* and whether it was over then */
 };
 
 /* A report or an order that speaks of a parcel. */

@@ -84,7 +84,9 @@ void rs_sink_forget_watched(struct rs_sink *sink)
 
 static const int64_t never = INT64_MAX;
 
-/* Before this batch: the newest scan, or RS_INSTANT_NONE, and whether it was over. */
+/* Before this batch: the newest scan, or RS_INSTANT_NONE, and whether it was over.
+ * What was announced was not scanned: the first scan is news, since it may be one
+ * that comes before the dispatch. */
 static int64_t known_before(const struct rs_work_parcel *parcel, bool *ret_ended)
 {
     int64_t newest = RS_INSTANT_NONE;
@@ -96,6 +98,7 @@ static int64_t known_before(const struct rs_work_parcel *parcel, bool *ret_ended
     for (uint32_t i = 0; i < parcel->state.known_n; i++) {
         const struct rs_known *known = &parcel->state.known[i];
         if (known->event || !rs_track_reported(known) || !rs_track_moves(known)) continue;
+        if (rs_str_is(known->status->stage, "info")) continue;
         if (known->instant_us > newest) newest = known->instant_us;
         *ret_ended |= known->status->ends;
     }
