@@ -68,6 +68,7 @@ enum rs_option_id {
     RS_OPT_READER,
     RS_OPT_RECEIVED,
     RS_OPT_NOW,
+    RS_OPT_WATCH,
     RS_OPT_ALL,
     RS_OPT_AS_OF,
     RS_OPT_CARRIER,

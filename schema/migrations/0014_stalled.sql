@@ -32,6 +32,13 @@ CREATE INDEX episodes_gone_words ON rastro.episodes USING gin
     ((ARRAY['k' || kind::text, 'c' || carrier, 's' || seller, 't' || stage, 'o' || origin, 'd' || destination]))
     WHERE gone_at IS NOT NULL;
 
+-- How many parcels wait for a feed that is silent.
+CREATE VIEW rastro.held_list AS
+    SELECT l.source, l.silent_since, (SELECT count(*) FROM rastro.deadlines d WHERE d.source = s.source AND d.due <= l.read_to)
+        AS parcels
+    FROM rastro.feed_list l JOIN rastro.sources s ON s.name = l.source WHERE l.silent_since IS NOT NULL;
+GRANT SELECT ON rastro.held_list TO rastro_writer, rastro_reader;
+
 -- The last columns are as the indexes have them.
 CREATE OR REPLACE VIEW rastro.episode_list AS
     SELECT e.episode, e.parcel_id, e.number, rastro.stall_kind(e.kind) AS kind, e.rule, e.rules_version,

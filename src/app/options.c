@@ -95,6 +95,8 @@ static const struct option {
                          "when the message was published (default: now)"},
     [RS_OPT_NOW] = {"now", INSTANT, RS_GROUP_EXPLAIN, "", "INSTANT",
                     "say too what counts as stalled then, by this message alone"},
+    [RS_OPT_WATCH] = {"watch", FLAG, RS_GROUP_TIMELINE, "", NULL,
+                      "show it again whenever something has changed, until ended"},
     [RS_OPT_ALL] = {"all", FLAG, RS_GROUP_TIMELINE, "", NULL, "show superseded and no longer reported events too"},
     [RS_OPT_AS_OF] = {"as-of", INSTANT, RS_GROUP_PARCEL | RS_GROUP_STALLED, "", "INSTANT",
                       "as it was known at that instant"},

@@ -46,6 +46,20 @@ static int read_feed(struct shown *s, struct rs_diag *diag)
     return RS_OK;
 }
 
+/* Feeds that are silent, which is why their parcels are not in the list. */
+static int print_held(const struct shown *s, struct rs_diag *diag)
+{
+    static const char sql[] = "SELECT source, silent_since, parcels FROM rastro.held_list ORDER BY source";
+    struct rs_pg_rows *rows;
+    int err = rs_pg_run(s->query.pg, sql, NULL, &rows, diag);
+    for (int r = 0; !err && r < rs_pg_count(rows); r++) {
+        char since[24];
+        fprintf(stderr, "%.*s is silent since %s, %lld of its parcels are held\n", RS_FMT(text_at(rows, r, 0)),
+                rs_minute_text(time_at(rows, r, 1), since), (long long)rs_pg_get_int(rows, r, 2));
+    }
+    return err;
+}
+
 /* ---- for people ------------------------------------------------------------------- */
 
 static const struct rs_column people[] = {{"NUMBER", false, 0},   {"CARRIER", false, 0}, {"KIND", false, 0},
@@ -287,6 +301,7 @@ static int list(struct shown *s, struct rs_diag *diag)
         total = s->printed;
         if (s->more || later) err = rs_stalled_total(&s->query, &total, diag);
         if (!err) print_top(s, total);
+        if (!err) err = print_held(s, diag);
     }
     if (!err && s->grid && (csv || s->printed)) rs_grid_print(s->grid, s->options, stdout);
     else if (!err && !s->grid && !s->lines) print_json(s);

@@ -25,8 +25,9 @@ static const char positions_sql[] =
 enum { TOPIC, PARTITION, NEXT, LAST_AT, OWNER, COMMITTED_AT, HALTED, NOW, CLUSTER, COMPLETE_TO };
 
 static const char feeds_sql[] =
-    "SELECT source, complete_to, topic, partition, owner, halted, now() FROM rastro.feed_list ORDER BY source";
-enum { FEED_SOURCE, FEED_COMPLETE_TO, FEED_TOPIC, FEED_PARTITION, FEED_OWNER, FEED_HALTED, FEED_NOW };
+    "SELECT source, complete_to, topic, partition, owner, halted, now(), silent_since FROM rastro.feed_list "
+    "ORDER BY source";
+enum { FEED_SOURCE, FEED_COMPLETE_TO, FEED_TOPIC, FEED_PARTITION, FEED_OWNER, FEED_HALTED, FEED_NOW, SILENT };
 
 /* ---- for people ------------------------------------------------------------------ */
 
@@ -67,7 +68,9 @@ static void print_feeds(const struct rs_pg_rows *rows)
         int64_t to = rs_pg_get_time(rows, r, FEED_COMPLETE_TO);
         char text[24];
         printf("%.*s complete to %s", RS_FMT(rs_pg_get_str(rows, r, FEED_SOURCE)), rs_minute_text(to, text));
-        if (to == RS_INSTANT_NONE || rs_pg_get_time(rows, r, FEED_NOW) - to > BEHIND_US) {
+        if (!rs_pg_is_null(rows, r, SILENT)) {
+            fputs(": nothing came since, its parcels are held", stdout);
+        } else if (to == RS_INSTANT_NONE || rs_pg_get_time(rows, r, FEED_NOW) - to > BEHIND_US) {
             printf(", held back by %.*s/%lld", RS_FMT(rs_pg_get_str(rows, r, FEED_TOPIC)),
                    (long long)rs_pg_get_int(rows, r, FEED_PARTITION));
             if (!rs_pg_is_null(rows, r, FEED_HALTED)) fputs(", which is halted", stdout);
@@ -109,10 +112,11 @@ static json_t *json_feeds(const struct rs_pg_rows *rows)
 {
     json_t *list = json_array();
     for (int r = 0; r < rs_pg_count(rows); r++) {
-        json_array_append_new(list, json_pack("{s:o, s:o, s:{s:o, s:I, s:o, s:o}}", "source",
+        json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:{s:o, s:I, s:o, s:o}}", "source",
                                               rs_json_of(rs_pg_get_str(rows, r, FEED_SOURCE)), "complete_to",
-                                              rs_json_of_time(rs_pg_get_time(rows, r, FEED_COMPLETE_TO)), "by", "topic",
-                                              rs_json_of(rs_pg_get_str(rows, r, FEED_TOPIC)), "partition",
+                                              rs_json_of_time(rs_pg_get_time(rows, r, FEED_COMPLETE_TO)),
+                                              "silent_since", rs_json_of_time(rs_pg_get_time(rows, r, SILENT)), "by",
+                                              "topic", rs_json_of(rs_pg_get_str(rows, r, FEED_TOPIC)), "partition",
                                               (json_int_t)rs_pg_get_int(rows, r, FEED_PARTITION), "owner",
                                               rs_json_of(rs_pg_get_str(rows, r, FEED_OWNER)), "halted",
                                               rs_json_of(rs_pg_get_str(rows, r, FEED_HALTED))));

@@ -1,11 +1,16 @@
 /* rastro timeline: one parcel's journey, for people and machines. */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "common.h"
 #include "find.h"
 #include "print.h"
 #include "rastro/time.h"
 #include "timeline_stalls.h"
+
+/* With --watch: how often it is asked whether something is another. */
+#define WATCH_S 2
+#define STATE_MAX 256
 
 /* Columns of rastro.timeline() that are shown, in the order of the query. */
 static const char events_sql[] =
@@ -415,6 +420,56 @@ static int show(struct shown *s, struct rs_diag *diag)
     return err;
 }
 
+static int show_now(struct shown *s, struct rs_diag *diag)
+{
+    struct rs_arena *arena = rs_arena_new(16 << 10);
+    int err = find_journey(s, diag);
+    if (!err) {
+        err = rs_shown_stalls_load(s->pg, s->journey, s->journey_n, s->as_of, rs_opt_flag(s->options, RS_OPT_ALL),
+                                   arena, &s->stalls, diag);
+    }
+    if (!err) err = show(s, diag);
+    rs_arena_free(arena);
+    return err;
+}
+
+/* Something that is another when anything of the journey is. */
+static int read_state(struct shown *s, char ret[STATE_MAX], struct rs_diag *diag)
+{
+    static const char sql[] =
+        "WITH j AS (SELECT array_agg(id) AS ids FROM rastro.journey($1) j (id)) "
+        "SELECT concat_ws(' ', (SELECT max(t.recorded_at) FROM rastro.event_states(ids) t), "
+        "(SELECT max(c.recorded_at) FROM rastro.change_log c WHERE c.parcel_id = ANY (ids)), "
+        "(SELECT max(o.recorded_at) FROM rastro.shipment_list o WHERE o.parcel_id = ANY (ids)), "
+        "(SELECT max(f.recorded_at) FROM rastro.fact_list f WHERE f.parcel_id = ANY (ids)), "
+        "(SELECT max(l.recorded_at) FROM rastro.link_list l WHERE l.parcel_id = ANY (ids)), "
+        "(SELECT sum(e.revision) FROM rastro.episode_list e WHERE e.parcel_id = ANY (ids))) FROM j";
+    struct rs_pg_rows *rows;
+    rs_pg_int8(&s->params, s->parcel);
+    int err = rs_pg_run(s->pg, sql, &s->params, &rows, diag);
+    if (!err) snprintf(ret, STATE_MAX, "%.*s", RS_FMT(rs_pg_get_str(rows, 0, 0)));
+    return err;
+}
+
+/* Until somebody ends it, or PostgreSQL does. */
+static int watch(struct shown *s, struct rs_diag *diag)
+{
+    char shown[STATE_MAX] = "", now[STATE_MAX] = "";
+    bool table = rs_opt_is(s->options, RS_OPT_FORMAT, "table");
+    for (bool first = true;; first = false) {
+        int err = read_state(s, now, diag);
+        if (!err && (first || strcmp(shown, now))) {
+            if (table && isatty(STDOUT_FILENO)) fputs("\033[H\033[2J", stdout);
+            else if (table && !first) putchar('\n');
+            err = show_now(s, diag);
+            memcpy(shown, now, sizeof shown);
+            fflush(stdout);
+        }
+        if (err) return err;
+        sleep(WATCH_S);
+    }
+}
+
 int rs_verb_timeline(const struct rs_options *options, struct rs_diag *diag)
 {
     if (rs_options_argc(options) != 1) return rs_fail(diag, RS_E_USAGE, "name one tracking number or order");
@@ -427,14 +482,8 @@ int rs_verb_timeline(const struct rs_options *options, struct rs_diag *diag)
     if (err) return err;
     err = rs_open_database(options, &s.pg, diag);
     if (!err) err = rs_find_parcel(options, s.pg, &schema.catalog, rs_options_arg(options, 0), &s.parcel, diag);
-    if (!err) err = find_journey(&s, diag);
-    struct rs_arena *arena = rs_arena_new(16 << 10);
-    if (!err) {
-        err = rs_shown_stalls_load(s.pg, s.journey, s.journey_n, s.as_of, rs_opt_flag(options, RS_OPT_ALL), arena,
-                                   &s.stalls, diag);
-    }
-    if (!err) err = show(&s, diag);
-    rs_arena_free(arena);
+    if (!err && rs_opt_flag(options, RS_OPT_WATCH)) err = watch(&s, diag);
+    else if (!err) err = show_now(&s, diag);
     rs_pg_params_free(&s.params);
     rs_pg_close(s.pg);
     rs_schema_close(&schema);

@@ -4,6 +4,7 @@ transaction, withdrawn when they never were, and told of in the outbox."""
 import json
 import os
 import signal
+import subprocess
 import time
 
 import support
@@ -198,6 +199,27 @@ class Stalls(support.Test):
         self.wait_for("SILENT1", ("no_update", "w", 20, None, 2))
         self.assertIsNone(process.poll())
 
+    # ---- who watches
+
+    def test_a_timeline_that_is_watched_shows_the_stall_and_its_end(self):
+        self.start_ingest("scans")
+        self.tell(step("SILENT1", 30, "transit.arrived", "BR"))
+        self.wait_until("it is there", lambda: self.value("SELECT count(*) FROM rastro.events") == "1")
+        log = open(os.path.join(support.folder, "watched"), "w+b")
+        self.addCleanup(log.close)
+        watcher = subprocess.Popen([support.RASTRO, "timeline", "SILENT1", "--watch", "--format", "ndjson"], stdout=log,
+                                   env=support.environment(support.READER, self.database), stdin=subprocess.DEVNULL)
+        self.addCleanup(self._end, watcher)
+
+        def shown():
+            log.seek(0)
+            return [json.loads(line) for line in log.read().decode().splitlines()]
+        self.wait_until("it is shown as stalled", lambda: any(
+            e["until"] is None for page in shown() for e in page["episodes"]))
+        self.tell(step("SILENT1", 1, "transit.arrived", "BR"))
+        self.wait_until("its end is shown", lambda: shown()[-1]["episodes"][0]["until"] is not None)
+        self.assertLess(len(shown()), 6, "once for each change, not for each look")
+
     # ---- what else changes a clock
 
     def test_a_hand_over_ends_the_first_numbers_stall(self):
@@ -256,6 +278,11 @@ class Stalls(support.Test):
         self.assertEqual(self.episodes(), [], "we do not know whether it moved")
         feed = self.sql("SELECT complete_to = silent_since, read_to > complete_to FROM rastro.feed_list")
         self.assertEqual(feed, [["t", "t"]])
+        said = self.run_rastro("status", user=support.READER).out
+        self.assertRegex(said, r"rastro/correios complete to \S+ \S+Z: nothing came since, its parcels are held")
+        self.fits("status", self.run_rastro("status", "--format", "json", user=support.READER).json)
+        said = self.run_rastro("stalled", user=support.READER).err
+        self.assertRegex(said, r"rastro/correios is silent since \S+ \S+Z, \d+ of its parcels are held")
         self.tell_hourly(2, 2)
         self.ingest("scans")
         self.assertEqual([row[3] for row in self.heard()], [""])
