@@ -36,7 +36,9 @@
     X(conflicts, "transactions tried again")                                         \
     X(reconnects, "lost PostgreSQL sessions")                                        \
     X(fenced, "partitions that another owner took")                                  \
-    X(rebalances, "assignments and revocations")
+    X(rebalances, "assignments and revocations")                                     \
+    X(alerts_published, "alerts that Kafka acknowledged, repeats included")          \
+    X(relay_errors, "times that alerts could not be published")
 
 struct rs_counters {
 #define X(name, help) rs_atomic_u64 name;

@@ -8,7 +8,7 @@
 #ifndef RASTRO_FAULT_H
 #define RASTRO_FAULT_H
 
-/* The points, in the order in which a batch passes them, and then the detector. */
+/* The points, in the order in which a batch passes them, then the detector and alerts. */
 /* clang-format off */
 #define RS_KILL_POINTS(X)                                                  \
     X(AFTER_CLAIM, "after-claim")       /* the claim is committed */         \
@@ -22,7 +22,9 @@
     X(LOOKED, "looked")                 /* candidates and deadlines are in, uncommitted */ \
     X(CANDIDATES, "candidates")         /* they are committed */             \
     X(BEFORE_OPENING, "before-opening") /* what was opened is in, uncommitted */ \
-    X(OPENED, "opened")                 /* it is committed */
+    X(OPENED, "opened")                 /* it is committed */            \
+    X(ALERTS_WRITTEN, "alerts-written") /* Kafka has them, uncommitted */    \
+    X(ALERTS_SENT, "alerts-sent")       /* committed; the outbox has them too */
 
 enum rs_kill_point {
 #define X(id, name) RS_KILL_##id,

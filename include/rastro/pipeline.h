@@ -36,7 +36,7 @@ struct rs_pipeline_options {
     bool detect;              /* look for parcels that stand still */
     void (*idle)(void *self); /* the owner thread calls it some times a second */
     void *idle_self;
-    bool alerts; /* and tell of them in the outbox */
+    const char *alerts; /* the topic to which they are published, or "": then none are written */
 };
 
 struct rs_pipeline;

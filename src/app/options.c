@@ -86,6 +86,8 @@ static const struct option {
                           "stop when everything that is there now is in PostgreSQL"},
     [RS_OPT_DETECTOR] = {"detector", CHOICE, RS_GROUP_INGEST, "on", "WORD",
                          "whether this member takes part in looking for stalls", "on off"},
+    [RS_OPT_ALERTS] = {"alerts", TEXT, RS_GROUP_INGEST, "", "TOPIC",
+                       "publish alerts to TOPIC, by one member at a time; none when empty"},
     [RS_OPT_METRICS] = {"metrics", TEXT, RS_GROUP_INGEST, "", "HOST:PORT",
                         "serve counters at /metrics; off when empty"},
     [RS_OPT_SOURCE] = {"source", TEXT, RS_GROUP_EXPLAIN, "", "NAME", "read the message as this source's"},

@@ -35,10 +35,6 @@
 #define HALTED_LOOK_US (5 * RS_SECOND_US)
 #define REVOKE_PATIENCE_US (5 * RS_SECOND_US)
 #define TELL_EVERY_US (5 * RS_SECOND_US)
-/* SIGTERM: write what is read for so long, then do not wait for servers, then
- * leave; together within 10 s. */
-#define STOP_PATIENCE_US (6 * RS_SECOND_US)
-#define STOP_HURRY_US (2500 * INT64_C(1000))
 
 static int64_t now_us(const struct rs_pipeline *p)
 {
@@ -446,7 +442,7 @@ static bool all_at_end(const struct rs_pipeline *p)
 /* What was read is written, unless PostgreSQL keeps us waiting. */
 static void wind_down(struct rs_pipeline *p)
 {
-    int64_t deadline = now_us(p) + STOP_PATIENCE_US;
+    int64_t deadline = now_us(p) + RS_STOP_PATIENCE_US;
     for (int i = 0; i < p->slot_count; i++) {
         struct rs_slot *slot = p->slot[i];
         slot->wanted = false;
@@ -472,7 +468,7 @@ static void wind_down(struct rs_pipeline *p)
 static void *last_resort(void *self)
 {
     struct rs_pipeline *p = self;
-    int64_t deadline = now_us(p) + STOP_HURRY_US;
+    int64_t deadline = now_us(p) + RS_STOP_HURRY_US;
     while (now_us(p) < deadline) {
         struct timespec t = {0, 50000000};
         nanosleep(&t, NULL);
@@ -511,6 +507,7 @@ int rs_pipeline_run(struct rs_pipeline *p, struct rs_diag *diag)
     const struct rs_slot *halted = NULL;
     int halted_n = 0;
     bool reached_end = false;
+    rs_pipeline_start_relay(p);
     p->polled_us = now_us(p);
     while (!rs_load_acquire_bool(&p->stop) && !p->fatal) {
         poll_group(p, 50);
@@ -529,8 +526,11 @@ int rs_pipeline_run(struct rs_pipeline *p, struct rs_diag *diag)
         }
     }
     rs_pipeline_send_visitor_away(p);
+    if (!reached_end) rs_pipeline_stop_relay(p, false);
     wind_down(p);
     end_threads(p, reached_end);
+    if (reached_end) rs_pipeline_stop_relay(p, true); /* when nothing more can come */
+    rs_pipeline_end_relay(p);
     if (p->fatal) return rs_fail(diag, RS_E_SERVER, "kafka: the client cannot go on");
     if (!halted_n) return RS_OK;
     rs_fail(diag, RS_E_HALT, "%s/%d: %s (%d partitions halted)", halted->topic, halted->partition.number,
@@ -586,6 +586,10 @@ int rs_pipeline_open(const struct rs_pipeline_options *options, struct rs_pipeli
     for (int i = 0; !err && i < options->topic_count; i++) {
         int partitions;
         err = rs_kafka_partitions(p->kafka, options->topic[i].name, ASK_MS, &partitions, diag);
+    }
+    if (!err && *options->alerts) {
+        int partitions;
+        err = rs_kafka_partitions(p->kafka, options->alerts, ASK_MS, &partitions, diag);
     }
     if (!err) err = note_profiles(options, diag);
     if (!err) p->memory = rs_memory_new((uint64_t)options->table_bytes, options->workers);

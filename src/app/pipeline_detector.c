@@ -115,7 +115,7 @@ int rs_pipeline_start_detector(struct rs_pipeline *p, struct rs_diag *diag)
         .catalog = &o->schema->catalog,
         .rules = o->rules,
         .calendars = &o->schema->calendars,
-        .alerts = o->alerts,
+        .alerts = *o->alerts != '\0',
     };
     if (!o->detect) return RS_OK;
     struct rs_detector_thread *t = rs_calloc(1, sizeof *t);

@@ -8,9 +8,15 @@
 #include "rastro/detector.h"
 #include "rastro/mailbox.h"
 #include "rastro/pipeline.h"
+#include "rastro/relay.h"
 
 /* One is filled, one waits, one is decided, one is written. */
 #define RS_WORKER_BATCHES 4
+
+/* SIGTERM: write what is read for so long, then do not wait for servers, then
+ * leave; together within 10 s. */
+#define RS_STOP_PATIENCE_US (6 * RS_SECOND_US)
+#define RS_STOP_HURRY_US (2500 * INT64_C(1000))
 
 /* Letters; `what` is a slot, or a batch for BATCH and FREE, or as said. */
 enum rs_letter_kind {
@@ -113,6 +119,8 @@ struct rs_pipeline {
     bool revoking;        /* a revocation is to be answered */
     int64_t revoke_deadline_us;
     struct rs_detector_thread *detector;
+    struct rs_relay *relay;       /* NULL: alerts are not published */
+    int64_t relay_deadline_us;    /* when it must have ended; INT64_MAX: it takes the time that it needs */
     struct rs_kafka *visitor;     /* see pipeline_orphans.c */
     int64_t orphans_us, visit_us; /* since when there are some; when the visitor came, or goes again */
     int64_t visit_pause_us;
@@ -134,6 +142,11 @@ void rs_pipeline_send_visitor_away(struct rs_pipeline *p);
 /* Its own thread, until the end; `drain`: what is due is looked at before. */
 int rs_pipeline_start_detector(struct rs_pipeline *p, struct rs_diag *diag);
 void rs_pipeline_end_detector(struct rs_pipeline *p, bool drain);
+/* The relay, if alerts are published: asked to end at once or, with `flush`, when
+ * all is told; awaited and given back. */
+void rs_pipeline_start_relay(struct rs_pipeline *p);
+void rs_pipeline_stop_relay(struct rs_pipeline *p, bool flush);
+void rs_pipeline_end_relay(struct rs_pipeline *p);
 
 int rs_worker_open(struct rs_worker *worker, struct rs_diag *diag);
 void rs_worker_start(struct rs_worker *worker);

@@ -472,7 +472,7 @@ int rs_worker_open(struct rs_worker *w, struct rs_diag *diag)
         .alone = o->workers == 1,
         .rules = o->rules,
         .calendars = &o->schema->calendars,
-        .alerts = o->alerts,
+        .alerts = *o->alerts != '\0',
         .raw = o->raw,
         .from_memory = o->table_bytes > 0,
         .clock = o->clock,

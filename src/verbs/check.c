@@ -105,6 +105,7 @@ static void check_kafka(struct check *c, const struct rs_schema *schema)
     int count = 0, err = RS_OK;
     struct rs_diag diag;
     char cluster[128] = "", fine[300];
+    const char *alerts = rs_opt_text(c->options, RS_OPT_ALERTS);
     struct rs_kafka *kafka = NULL;
     if (rs_opt_count(c->options, RS_OPT_TOPIC))
         err = rs_topics_of(c->options, &schema->profiles, &topics, &count, &diag);
@@ -120,6 +121,12 @@ static void check_kafka(struct check *c, const struct rs_schema *schema)
             n += snprintf(fine + n, sizeof fine - (size_t)n, ", %s:%d", topics[i].name, partitions);
     }
     say(c, "kafka", err, &diag, fine);
+    if (!err && *alerts) {
+        int partitions = 0;
+        err = rs_kafka_partitions(kafka, alerts, ASK_MS, &partitions, &diag);
+        snprintf(fine, sizeof fine, "%s:%d", alerts, partitions);
+        say(c, "alerts", err, &diag, fine);
+    }
     rs_kafka_close(kafka);
     rs_kafka_options_free(&options);
     rs_topics_free(topics, count);

@@ -34,10 +34,10 @@ CONTRACTS = {
     "parse": "duration json time zone",
     "core": "alert batch calendar catalog decode episode event explain number partition profile quick raw rules stall track",
     "file": "file",
-    "kafka": "kafka",
+    "kafka": "kafka producer",
     "http": "httpd",
     "pg": "detector migrate pg sink stall_case",
-    "app": "options pipeline schema",
+    "app": "options pipeline relay schema",
 }
 LAYER_OF = {f"{name}.h": layer for layer, names in CONTRACTS.items() for name in names.split()}
 
