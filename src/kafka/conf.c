@@ -118,8 +118,9 @@ static int check_plaintext(rd_kafka_conf_t *conf, const struct rs_kafka_options 
 static void log_line(const rd_kafka_t *rk, int level, const char *facility, const char *line)
 {
     (void)rk;
-    (void)facility;
-    if (level <= 4) rs_warn_every(10, "kafka: %s", line);
+    /* What a user sets for the consumer is not for the producer, and the other way. */
+    bool for_other = !strcmp(facility, "CONFWARN") && strstr(line, " property and will be ignored by this ");
+    if (level <= 4 && !for_other) rs_warn_every(10, "kafka: %s", line);
     else rs_debug("kafka: %s", line);
 }
 

@@ -19,8 +19,6 @@ static const char *const defaults[][2] = {
     /* Readers wait behind a transaction that nobody ends, for so long. */
     {"transaction.timeout.ms", "30000"},
     {"partitioner", "murmur2_random"}, /* as Java's, so that streams of a number join */
-    /* What a user sets for the consumer is not for us, and needs no warning. */
-    {"log.configuration.warnings", "false"},
     {NULL, NULL},
 };
 

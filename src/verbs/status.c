@@ -29,6 +29,9 @@ static const char feeds_sql[] =
     "ORDER BY source";
 enum { FEED_SOURCE, FEED_COMPLETE_TO, FEED_TOPIC, FEED_PARTITION, FEED_OWNER, FEED_HALTED, FEED_NOW, SILENT };
 
+static const char outbox_sql[] = "SELECT count, oldest FROM rastro.outbox_list";
+enum { WAITING, OLDEST };
+
 /* ---- for people ------------------------------------------------------------------ */
 
 static void print_totals(const struct rs_pg_rows *rows)
@@ -80,6 +83,16 @@ static void print_feeds(const struct rs_pg_rows *rows)
     }
 }
 
+/* Alerts wait for a moment each; all of them where nobody publishes. */
+static void print_outbox(const struct rs_pg_rows *rows)
+{
+    char text[24];
+    int64_t n = rs_pg_get_int(rows, 0, WAITING);
+    if (!n) return;
+    printf("%lld alerts to be published, the oldest since %s\n", (long long)n,
+           rs_minute_text(rs_pg_get_time(rows, 0, OLDEST), text));
+}
+
 /* ---- for machines, schema/status.schema.json ------------------------------------- */
 
 static json_t *json_totals(const struct rs_pg_rows *rows)
@@ -124,6 +137,12 @@ static json_t *json_feeds(const struct rs_pg_rows *rows)
     return list;
 }
 
+static json_t *json_outbox(const struct rs_pg_rows *rows)
+{
+    return json_pack("{s:I, s:o}", "waiting", (json_int_t)rs_pg_get_int(rows, 0, WAITING), "oldest",
+                     rs_json_of_time(rs_pg_get_time(rows, 0, OLDEST)));
+}
+
 int rs_verb_status(const struct rs_options *options, struct rs_diag *diag)
 {
     struct rs_pg *pg;
@@ -141,11 +160,15 @@ int rs_verb_status(const struct rs_options *options, struct rs_diag *diag)
     if (!err && root) json_object_set_new(root, "positions", json_positions(rows));
     if (!err && root) err = rs_pg_run(pg, feeds_sql, NULL, &rows, diag);
     if (!err && root) json_object_set_new(root, "feeds", json_feeds(rows));
+    if (!err && root) err = rs_pg_run(pg, outbox_sql, NULL, &rows, diag);
+    if (!err && root) json_object_set_new(root, "alerts", json_outbox(rows));
     if (!err && root) rs_print_json(root, options, stdout);
     else if (err) json_decref(root);
     else print_positions(rows, options);
     if (!err && table) err = rs_pg_run(pg, feeds_sql, NULL, &rows, diag);
     if (!err && table) print_feeds(rows);
+    if (!err && table) err = rs_pg_run(pg, outbox_sql, NULL, &rows, diag);
+    if (!err && table) print_outbox(rows);
     rs_pg_close(pg);
     return err;
 }

@@ -129,6 +129,20 @@ class Terminate(support.Test):
         self.assertEqual(self.owners(), "0")
         self.check_exact()
 
+    def test_it_ends_though_what_alerts_need_is_away(self):
+        self.addCleanup(lambda: support.postgres.running() or support.postgres.start())
+        process = self.start_and_wait(("--alerts", "scans"))
+        self.wait_until("the relay is ready", lambda: "publishing alerts" in self.said(process))
+        support.stop_broker(self.broker)
+        self.sql("INSERT INTO rastro.outbox (key, event) VALUES ('A', '{}')")
+        time.sleep(1)
+        self.assertIsNone(process.poll(), "it waits for Kafka")
+        support.postgres.stop()
+        self.terminate(process)
+        self.assertNotIn(process.returncode, (-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGKILL), self.said(process))
+        support.postgres.start()
+        self.assertEqual(self.value("SELECT count(*) FROM rastro.outbox"), "1")
+
     def test_it_ends_though_everything_is_away(self):
         self.addCleanup(lambda: support.postgres.running() or support.postgres.start())
         process = self.start_and_wait()

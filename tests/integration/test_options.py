@@ -224,7 +224,7 @@ class Servers(support.Test):
 
     def test_what_the_program_needs_of_librdkafka_cannot_be_changed(self):
         for name in ("enable.auto.commit", "auto.offset.reset", "bootstrap.servers", "metadata.broker.list",
-                     "group.id"):
+                     "group.id", "transactional.id", "enable.idempotence", "acks"):
             self.complaint("ingest", "--topic", "x", f"-X{name}=x", code=CONFIG,
                            says=f"-X {name}: rastro sets this one itself")
         self.complaint("ingest", "--topic", "x", "-Xno.such=1", code=CONFIG, says="-X no.such: ")

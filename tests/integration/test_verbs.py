@@ -189,6 +189,18 @@ class Loaded(support.Test):
         self.assertEqual(csv[0], "topic,partition,next,record_age,commit_age,incomplete_for,owner,halted")
         self.assertRegex(csv[1], r"^first,0,8,\d+ s,\d+ s,\d+ s,,$")
 
+    def test_status_says_how_many_alerts_wait(self):
+        self.loaded = self.new_database("rastro")
+        self.assertNotIn("alerts", self.run_rastro("status", user=READER).out)
+        self.assertEqual(self.run_rastro("status", "--format", "json").json["alerts"], {"waiting": 0, "oldest": None})
+        self.sql("INSERT INTO rastro.outbox (key, event, recorded_at) VALUES ('A', '{}', '2026-11-23 08:00Z'), "
+                 "('B', '{}', '2026-11-23 07:00Z')")
+        self.assertIn("\n2 alerts to be published, the oldest since 2026-11-23 07:00Z\n",
+                      self.run_rastro("status", user=READER).out)
+        value = self.run_rastro("status", "--format", "json", user=READER).json
+        self.fits("status", value)
+        self.assertEqual(value["alerts"], {"waiting": 2, "oldest": "2026-11-23T07:00:00Z"})
+
     def test_an_empty_database_has_a_status(self):
         self.loaded = self.new_database("rastro")
         self.fits("status", self.run_rastro("status", "--format", "json").json)
@@ -311,6 +323,10 @@ class Check(support.Test):
     def test_a_topic_that_is_not_there_is_a_failure(self):
         out = self.check("--brokers", self.broker.brokers, "--topic", "scans=nobody", code=USAGE)
         self.assertIn('there is no source "nobody"', out)
+
+    def test_the_topic_of_alerts_is_looked_for(self):
+        out = self.check("--brokers", self.broker.brokers, "--topic", "scans", "--alerts", "scans")
+        self.assertRegex(out, r"(?m)^ok      alerts +scans:3$")
 
     def test_a_changed_identity_under_its_old_version_is_a_failure(self):
         self.sql("INSERT INTO rastro.profiles (source, identity, digest) SELECT 'cainiao', 1, gen_random_uuid()")

@@ -7,6 +7,8 @@
  *   transact TOPIC                      publishes standard input in transactions: lines of
  *                                       `commit` or `abort`, partition, key, value, between
  *                                       tabs; neighbours with the same word share one
+ *   read TOPIC                          prints what is committed: lines of partition, key,
+ *                                       content-type, value, between tabs
  *
  * What the fault tests ask of a real broker, without starting Java for each.
  */
@@ -147,9 +149,68 @@ static void transact(const char *brokers, const char *topic)
     rd_kafka_destroy(rk);
 }
 
+/* All partitions from their beginnings; how many there are. */
+static int assign_all(rd_kafka_t *rk, const char *topic)
+{
+    const struct rd_kafka_metadata *metadata;
+    rd_kafka_topic_t *handle = rd_kafka_topic_new(rk, topic, NULL);
+    rd_kafka_resp_err_t err = rd_kafka_metadata(rk, 0, handle, &metadata, WAIT_MS);
+    if (err) fail("read", rd_kafka_err2str(err));
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    for (int i = 0; i < metadata->topics[0].partition_cnt; i++) {
+        rd_kafka_topic_partition_list_add(list, topic, i)->offset = RD_KAFKA_OFFSET_BEGINNING;
+    }
+    int count = list->cnt;
+    rd_kafka_metadata_destroy(metadata);
+    rd_kafka_topic_destroy(handle);
+    rd_kafka_assign(rk, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    return count;
+}
+
+static void print_record(const rd_kafka_message_t *message)
+{
+    rd_kafka_headers_t *headers;
+    const void *type = "";
+    size_t size = 0;
+    if (!rd_kafka_message_headers(message, &headers)) {
+        rd_kafka_header_get_last(headers, "content-type", &type, &size);
+    }
+    printf("%d\t%.*s\t%.*s\t%.*s\n", message->partition, (int)message->key_len, (const char *)message->key, (int)size,
+           (const char *)type, (int)message->len, (const char *)message->payload);
+}
+
+static void read_topic(const char *brokers, const char *topic)
+{
+    char why[512];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set(conf, "bootstrap.servers", brokers, why, sizeof why);
+    rd_kafka_conf_set(conf, "group.id", "rastro-kafka-admin", why, sizeof why);
+    rd_kafka_conf_set(conf, "enable.auto.commit", "false", why, sizeof why);
+    rd_kafka_conf_set(conf, "enable.partition.eof", "true", why, sizeof why);
+    rd_kafka_conf_set(conf, "isolation.level", "read_committed", why, sizeof why);
+    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof why);
+    if (!rk) fail("client", why);
+    rd_kafka_poll_set_consumer(rk);
+    for (int left = assign_all(rk, topic); left > 0;) {
+        rd_kafka_message_t *message = rd_kafka_consumer_poll(rk, WAIT_MS);
+        if (!message) fail("read", "no answer");
+        if (!message->err) print_record(message);
+        else if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) left--;
+        else fail("read", rd_kafka_message_errstr(message));
+        rd_kafka_message_destroy(message);
+    }
+    rd_kafka_consumer_close(rk);
+    rd_kafka_destroy(rk);
+}
+
 int main(int argc, char **argv)
 {
     const char *verb = argc > 3 ? argv[2] : "";
+    if (argc == 4 && !strcmp(verb, "read")) {
+        read_topic(argv[1], argv[3]);
+        return 0;
+    }
     if (argc == 4 && !strcmp(verb, "transact")) {
         transact(argv[1], argv[3]);
         return 0;
@@ -159,7 +220,7 @@ int main(int argc, char **argv)
                    : !strcmp(verb, "delete-records")                ? 6
                                                                     : 0;
     if (argc != expected) {
-        fprintf(stderr, "usage: rastro-kafka-admin BROKERS create|delete|grow|delete-records|transact TOPIC ...\n");
+        fprintf(stderr, "usage: rastro-kafka-admin BROKERS VERB TOPIC ...\n");
         return 64;
     }
     rd_kafka_t *rk = open_client(argv[1], NULL);
