@@ -7,6 +7,8 @@ import signal
 import subprocess
 import time
 
+from jsonschema import Draft202012Validator
+
 import world
 from world import wait_for
 
@@ -135,6 +137,26 @@ class Relay(world.Case):
         self.assertIn('there is no topic "no-such-topic"', member.text())
         checked = self.rastro("check", "--alerts", "no-such-topic", codes=(78,)).stdout
         self.assertRegex(checked, '(?m)^FAILED  alerts +kafka: there is no topic "no-such-topic"')
+
+    def tell_scan(self, days_ago, status):
+        when = time.strftime("%Y-%m-%dT%H:%M:00Z", time.gmtime(time.time() - days_ago * 86400))
+        scan = {"rastro": "event/1", "feed": "correios", "number": "AA1", "carrier": "correios", "origin": "CN",
+                "destination": "BR", "event": {"code": status, "status": status, "time": when, "place": {"country": "BR"}}}
+        self.admin("transact", self.scans, input=f"commit\t0\tAA1\t{json.dumps(scan)}\n")
+
+    def test_a_stall_that_is_found_is_published_as_the_schema_says(self):
+        with open(os.path.join(world.ROOT, "schema/alert.schema.json"), encoding="utf-8") as text:
+            schema = Draft202012Validator(json.load(text))
+        for days_ago, status, told in ((30, "transit.arrived", ["opened"]), (1, "delivery.out", ["opened", "closed"])):
+            self.tell_scan(days_ago, status)
+            member = self.relay("a", "--until-end")
+            self.assertEqual(member.wait(60), 0, member.tail())
+            self.assertEqual(self.waiting(), 0)
+            alerts = [value for _, _, value in self.published()]
+            self.assertEqual([a["type"] for a in alerts], [f"rastro.stall.{word}.v1" for word in told])
+            for alert in alerts:
+                self.assertEqual([e.message for e in schema.iter_errors(alert)], [], alert)
+                self.assertEqual(alert["subject"], "AA1")
 
     # ---- deaths -----------------------------------------------------------------------
 

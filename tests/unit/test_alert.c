@@ -49,9 +49,9 @@ static uint32_t fill_examples(struct rs_alert alert[RS_ALERT__COUNT])
     uint32_t n = 0;
     alert[n] = episode(RS_ALERT_opened, 1, "2026-11-18T06:20:03.5Z", "customs.released", "2026-11-18T06:20:01Z");
     alert[n++].storm = RS_LIT("no_update-1");
-    alert[n] = episode(RS_ALERT_closed, 2, "2026-11-20T09:01:00Z", "out_for_delivery.first", "2026-11-20T09:00:59Z");
+    alert[n] = episode(RS_ALERT_closed, 2, "2026-11-20T09:01:00Z", "delivery.out", "2026-11-20T09:00:59Z");
     alert[n].until_us = rs_test_instant("2026-11-20T09:00:00Z");
-    alert[n].ended = (struct rs_alert_event){alert[n].until_us, RS_LIT("out_for_delivery.first"), RS_LIT("correios"),
+    alert[n].ended = (struct rs_alert_event){alert[n].until_us, RS_LIT("delivery.out"), RS_LIT("correios"),
                                              RS_STR_NONE};
     n++;
     alert[n++] = episode(RS_ALERT_reopened, 3, "2026-11-20T10:00:00Z", "customs.released", "2026-11-20T09:59:58Z");
