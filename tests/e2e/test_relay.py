@@ -27,6 +27,7 @@ class Relay(world.Case):
         self.scans, self.alerts = f"{self.tag}-scans", f"{self.tag}-alerts"
         self.admin("create", self.scans, 1)
         self.admin("create", self.alerts, 3)
+        wait_for("the topic", lambda: self.admin("read", self.alerts, codes=(0, 1)).returncode == 0)
         self.told = 0
 
     def relay(self, name, *arguments, alerts=None, **env):

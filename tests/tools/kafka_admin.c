@@ -155,6 +155,7 @@ static int assign_all(rd_kafka_t *rk, const char *topic)
     const struct rd_kafka_metadata *metadata;
     rd_kafka_topic_t *handle = rd_kafka_topic_new(rk, topic, NULL);
     rd_kafka_resp_err_t err = rd_kafka_metadata(rk, 0, handle, &metadata, WAIT_MS);
+    if (!err) err = metadata->topics[0].err;
     if (err) fail("read", rd_kafka_err2str(err));
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     for (int i = 0; i < metadata->topics[0].partition_cnt; i++) {
