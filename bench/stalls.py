@@ -20,6 +20,7 @@ from ingest import Ingest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TABLE = os.path.join(BUILD, "bench", "bench_stalls")
+ADMIN = os.path.join(BUILD, "tests", "tools", "rastro-kafka-admin")
 DAY = 86400
 
 
@@ -130,12 +131,12 @@ def write_load(source, target):
 
 def read_alerts(pg, kafka, expected, seconds):
     """{number: when Kafka got its alert, in seconds}"""
-    admin = os.path.join(BUILD, "tests", "tools", "rastro-kafka-admin")
     deadline = time.time() + seconds
     while time.time() < deadline:
         found = {}
-        for line in run([admin, kafka.brokers, "consume", "alerts"]).splitlines():
-            at_ms, event = line.split("\t")[2], json.loads(line.rsplit("\t", 1)[1])
+        for line in run([ADMIN, kafka.brokers, "read", "alerts"]).splitlines():
+            _, _, at_ms, _, value = line.split("\t", 4)
+            event = json.loads(value)
             if event["type"].endswith("opened.v1"):
                 found.setdefault(event["subject"], int(at_ms) / 1000)
         if len(found) >= expected:
@@ -153,7 +154,8 @@ def measure_due(options):
         file, load, silent = folder.path("feed"), folder.path("load"), folder.path("silent")
         write_feed(file, "--kind", "one-event", "--messages", str(options.load), "--topics", "scans:12",
                    "--both", "0", "--bad", "0")
-        run([FEED, "--brokers", kafka.brokers, "--topics", "scans:12,quiet:1,alerts:1", "--parcels", "0"])
+        for topic, partitions in (("scans", 12), ("quiet", 1), ("alerts", 1)):
+            run([ADMIN, kafka.brokers, "create", topic, str(partitions)])
         process = subprocess.Popen(
             [RASTRO, "ingest", "--brokers", kafka.brokers, "--topic", "scans", "--topic", "quiet", "--group", "due",
              "--alerts", "alerts", "--log-level", "warn"], env=dict(os.environ, **writer))

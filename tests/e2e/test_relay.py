@@ -59,8 +59,8 @@ class Relay(world.Case):
         [(partition, key, value)]."""
         rows = [line.split("\t") for line in self.admin("read", self.alerts).stdout.splitlines()]
         rows.sort(key=lambda row: int(row[0]))
-        self.assertEqual({row[2] for row in rows} - {TYPE}, set())
-        return [(int(partition), key, json.loads(value)) for partition, key, _, value in rows]
+        self.assertEqual({row[3] for row in rows} - {TYPE}, set())
+        return [(int(partition), key, json.loads(value)) for partition, key, _, _, value in rows]
 
     def check(self, repeats=False):
         """Each is there; those of a key are in order.  With repeats, some come again:

@@ -8,7 +8,7 @@
  *                                       `commit` or `abort`, partition, key, value, between
  *                                       tabs; neighbours with the same word share one
  *   read TOPIC                          prints what is committed: lines of partition, key,
- *                                       content-type, value, between tabs
+ *                                       milliseconds since 1970, content-type, value, between tabs
  *
  * What the fault tests ask of a real broker, without starting Java for each.
  */
@@ -177,8 +177,10 @@ static void print_record(const rd_kafka_message_t *message)
     if (!rd_kafka_message_headers(message, &headers)) {
         rd_kafka_header_get_last(headers, "content-type", &type, &size);
     }
-    printf("%d\t%.*s\t%.*s\t%.*s\n", message->partition, (int)message->key_len, (const char *)message->key, (int)size,
-           (const char *)type, (int)message->len, (const char *)message->payload);
+    rd_kafka_timestamp_type_t kind;
+    printf("%d\t%.*s\t%lld\t%.*s\t%.*s\n", message->partition, (int)message->key_len, (const char *)message->key,
+           (long long)rd_kafka_message_timestamp(message, &kind), (int)size, (const char *)type, (int)message->len,
+           (const char *)message->payload);
 }
 
 static void read_topic(const char *brokers, const char *topic)
