@@ -3,7 +3,8 @@
  * schema/alert.schema.json describes them.  An alert's id is made of its episode
  * and revision alone, so whoever gets one twice knows; revisions of one episode
  * rise.  That of a feed is made of the source, since when it is silent, and
- * whether it is so or was; that of a storm of its own: a storm is told once.
+ * whether it is so or was; that of a storm is its own: a storm is told once; that of
+ * a change of stage is made of the parcel and the event that brought it.
  *
  * Strings may hold anything; what is no UTF-8 is told as U+FFFD.
  */
@@ -21,7 +22,8 @@
     X(reopened, "rastro.stall.reopened.v1")   \
     X(feed_silent, "rastro.feed.silent.v1")   \
     X(feed_back, "rastro.feed.back.v1")       \
-    X(storm, "rastro.stall.storm.v1")
+    X(storm, "rastro.stall.storm.v1")         \
+    X(stage, "rastro.parcel.stage.v1")
 
 enum rs_alert_type {
 #define X(name, type) RS_ALERT_##name,
@@ -51,6 +53,11 @@ struct rs_alert {
     struct rs_str rule, number, carrier, seller, stage, leg, origin, destination;
     int64_t started_us, since_us, until_us, silent_us, promised_us, feed_us;
     struct rs_alert_event last, ended; /* what its clock started with, and what ended it */
+
+    /* of a change of stage: number, stage and last too */
+    int64_t parcel_id;
+    struct rs_key fp;  /* of `last` */
+    struct rs_str was; /* the stage before, or empty */
 
     /* of a feed: since when it is, or was, silent; of a storm: how many were opened since when */
     struct rs_str source;

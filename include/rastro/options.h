@@ -64,6 +64,7 @@ enum rs_option_id {
     RS_OPT_UNTIL_END,
     RS_OPT_DETECTOR,
     RS_OPT_ALERTS,
+    RS_OPT_ALERT_STAGES,
     RS_OPT_METRICS,
     RS_OPT_SOURCE,
     RS_OPT_READER,

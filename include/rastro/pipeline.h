@@ -36,6 +36,7 @@ struct rs_pipeline_options {
     bool detect;              /* look for parcels that stand still */
     void (*idle)(void *self); /* the owner thread calls it some times a second */
     void *idle_self;
+    bool stages;        /* changes of stage are told too */
     const char *alerts; /* the topic to which they are published, or "": then none are written */
 };
 

@@ -65,6 +65,9 @@ int rs_quick_head_cmp(const struct rs_table_head *a, const struct rs_table_head 
  * RS_INSTANT_NONE; the rank of that status, and whether it was an end. */
 int64_t rs_quick_head_before(const struct rs_quick *quick, uint16_t *ret_rank, bool *ret_ended);
 
+/* The event of this batch that gives the parcel its status now; NULL: none does. */
+const struct rs_known *rs_quick_head_now(const struct rs_quick *quick);
+
 /* For the table, once it is durable. */
 void rs_quick_facts(const struct rs_quick *quick, struct rs_arena *arena, struct rs_table_facts *ret);
 

@@ -51,6 +51,7 @@ struct rs_sink_options {
     const struct rs_rules_now *rules; /* what may be open ends by these */
     const struct rs_calendars *calendars;
     bool alerts; /* and is told in the outbox */
+    bool stages; /* as are changes of stage */
     enum rs_raw_mode raw;
     bool from_memory; /* else every batch takes the safe path */
     const struct rs_clock *clock;

@@ -88,6 +88,8 @@ static const struct option {
                          "whether this member takes part in looking for stalls", "on off"},
     [RS_OPT_ALERTS] = {"alerts", TEXT, RS_GROUP_INGEST, "", "TOPIC",
                        "publish alerts to TOPIC, by one member at a time; none when empty"},
+    [RS_OPT_ALERT_STAGES] = {"alert-stages", FLAG, RS_GROUP_INGEST, "", NULL,
+                             "with --alerts: tell each change of a parcel's stage too"},
     [RS_OPT_METRICS] = {"metrics", TEXT, RS_GROUP_INGEST, "", "HOST:PORT",
                         "serve counters at /metrics; off when empty"},
     [RS_OPT_SOURCE] = {"source", TEXT, RS_GROUP_EXPLAIN, "", "NAME", "read the message as this source's"},

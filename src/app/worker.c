@@ -473,6 +473,7 @@ int rs_worker_open(struct rs_worker *w, struct rs_diag *diag)
         .rules = o->rules,
         .calendars = &o->schema->calendars,
         .alerts = *o->alerts != '\0',
+        .stages = o->stages,
         .raw = o->raw,
         .from_memory = o->table_bytes > 0,
         .clock = o->clock,

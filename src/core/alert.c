@@ -78,8 +78,10 @@ static void put_id(struct rs_buf *out, const struct rs_alert *alert)
         rs_buf_printf(&id, "feed-%s-%lld-", word, (long long)alert->from_us);
         rs_buf_puts(&id, alert->source);
     } else if (alert->type == RS_ALERT_storm) {
-        rs_buf_puts(&id, RS_LIT("storm-"));
         rs_buf_puts(&id, alert->storm);
+    } else if (alert->type == RS_ALERT_stage) {
+        rs_buf_printf(&id, "stage-%lld-", (long long)alert->parcel_id);
+        for (size_t i = 0; i < sizeof alert->fp.b; i++) rs_buf_printf(&id, "%02x", alert->fp.b[i]);
     } else {
         rs_buf_printf(&id, "episode-%lld-%u", (long long)alert->episode, alert->revision);
     }
@@ -123,6 +125,11 @@ static void put_data(struct rs_buf *out, const struct rs_alert *alert)
         put_str(out, "storm", alert->storm);
         put_time(out, "since", alert->from_us);
         put_int(out, "count", alert->count);
+    } else if (alert->type == RS_ALERT_stage) {
+        put_str(out, "number", alert->number);
+        put_str(out, "stage", alert->stage);
+        put_str(out, "was", alert->was);
+        put_event(out, "by", &alert->last);
     } else {
         put_episode(out, alert);
     }

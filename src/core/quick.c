@@ -238,6 +238,16 @@ int64_t rs_quick_head_before(const struct rs_quick *q, uint16_t *ret_rank, bool 
     return (int64_t)head->word[0];
 }
 
+const struct rs_known *rs_quick_head_now(const struct rs_quick *q)
+{
+    for (uint32_t i = 0; q->marks & RS_TABLE_HAS_HEAD && i < q->state->known_n; i++) {
+        const struct rs_known *k = &q->state->known[i];
+        struct rs_table_head head = head_of(k);
+        if (k->event && !rs_quick_head_cmp(&head, &q->head, NULL)) return k;
+    }
+    return NULL;
+}
+
 static void weigh(struct rs_quick *q, uint32_t at)
 {
     const struct rs_known *k = &q->state->known[at];

@@ -261,6 +261,7 @@ int rs_work_run(struct rs_work *work, struct rs_diag *diag)
         err = rs_fail(diag, RS_E_HALT, "PostgreSQL refused %u of %u events of a batch, at last: %s", work->refused,
                       work->event_n, rs_pg_message(work->pg));
     }
+    if (!err) err = rs_work_put_stages(work, diag);
     if (!err) err = commit(work, diag);
     if (err && rs_pg_alive(work->pg)) {
         struct rs_diag ignored;

@@ -52,6 +52,10 @@ void rs_work_decide(struct rs_work *work, struct rs_work_parcel *parcel)
 {
     uint32_t at = (uint32_t)(parcel - work->parcel);
     parcel->way = RS_WAY_ROWS;
+    if (work->sink->options.stages) {
+        const struct rs_known *head = rs_track_head(&parcel->state);
+        parcel->before = head ? head->status : NULL;
+    }
     for (uint32_t r = parcel->ref; r < parcel->ref + parcel->ref_n; r++) {
         const struct rs_work_ref *ref = &work->ref[r];
         if (!ref->report) continue;

@@ -141,7 +141,9 @@ static void note_before(const struct rs_catalog *catalog, struct rs_work_parcel 
 {
     uint16_t rank;
     parcel->before_us = rs_quick_head_before(&parcel->quick, &rank, &parcel->before_ended);
-    bool scanned = parcel->before_us != RS_INSTANT_NONE && !rs_str_is(catalog->status[rank].stage, "info");
+    bool known = parcel->before_us != RS_INSTANT_NONE && rank < catalog->status_count;
+    parcel->before = known ? &catalog->status[rank] : NULL;
+    bool scanned = known && !rs_str_is(parcel->before->stage, "info");
     if (!scanned) parcel->before_us = RS_INSTANT_NONE;
 }
 

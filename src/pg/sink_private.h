@@ -37,11 +37,12 @@ struct rs_work_parcel {
     bool added;          /* its row is inserted by this transaction */
     uint32_t ref, ref_n; /* its references, in the messages' order */
     struct rs_quick quick;
-    struct rs_table_ref base;     /* what the table had before the rows were read */
-    struct rs_parcel_state state; /* by ROWS: all that is known; by QUICK: what is new */
-    struct rs_track_counts sum;   /* over its reports */
-    int64_t before_us;            /* by QUICK: its newest scan before this batch, or RS_INSTANT_NONE, */
-    bool before_ended;            /* and whether it was over then */
+    struct rs_table_ref base;       /* what the table had before the rows were read */
+    struct rs_parcel_state state;   /* by ROWS: all that is known; by QUICK: what is new */
+    struct rs_track_counts sum;     /* over its reports */
+    int64_t before_us;              /* by QUICK: its newest scan before this batch, or RS_INSTANT_NONE, */
+    const struct rs_status *before; /* before this batch, of RS_WAY_ROWS only where stages are told */
+    bool before_ended;              /* and whether it was over then */
 };
 
 /* A report or an order that speaks of a parcel. */
@@ -346,6 +347,9 @@ int rs_work_put_proof(struct rs_work *work, struct rs_diag *diag);
 /* Ends what is open of parcels that the batch has news of. */
 int rs_work_settle_stalls(struct rs_work *work, struct rs_diag *diag);
 void rs_sink_forget_watched(struct rs_sink *sink);
+
+/* ---- sink_stages.c */
+int rs_work_put_stages(struct rs_work *work, struct rs_diag *diag);
 
 /* ---- sink_rest.c: what lies behind the events, in the fixed order */
 int rs_work_rest(struct rs_work *work, struct rs_diag *diag);

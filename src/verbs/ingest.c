@@ -185,6 +185,7 @@ int rs_verb_ingest(const struct rs_options *options, struct rs_diag *diag)
         .until_end = rs_opt_flag(options, RS_OPT_UNTIL_END),
         .detect = rs_opt_is(options, RS_OPT_DETECTOR, "on"),
         .alerts = rs_opt_text(options, RS_OPT_ALERTS),
+        .stages = rs_opt_flag(options, RS_OPT_ALERT_STAGES),
     };
     const char *metrics = rs_opt_text(options, RS_OPT_METRICS);
     err = read_start(options, &pipeline, diag);

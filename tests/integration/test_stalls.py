@@ -199,6 +199,37 @@ class Stalls(support.Test):
         self.wait_for("SILENT1", ("no_update", "w", 20, None, 2))
         self.assertIsNone(process.poll())
 
+    # ---- what is told
+
+    def alerts(self):
+        """What waits in the outbox: (type, key, data)."""
+        events = [json.loads(row[0]) for row in self.sql("SELECT event FROM rastro.outbox ORDER BY id")]
+        for event in events:
+            self.fits("alert", event)
+        self.assertEqual(len({event["id"] for event in events}), len(events))
+        return [(event["type"].removeprefix("rastro."), event["subject"], event["data"]) for event in events]
+
+    def test_each_step_of_an_episode_is_told_once_and_in_order(self):
+        self.sql("INSERT INTO rastro.settings VALUES ('stall.storm', '2')")
+        # The embedded broker has no such topic for long, so nothing is taken out.
+        self.tell(step("SILENT1", 30, "transit.arrived", "BR"), step("SILENT2", 40, "transit.arrived", "BR"), hour_ago=True)
+        self.sql("CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; "
+                 "CREATE TRIGGER keep BEFORE DELETE ON rastro.outbox FOR EACH ROW EXECUTE FUNCTION keep()")
+        self.start_ingest("scans", options=["--alerts", "alerts", "--alert-stages"])
+        self.wait_for("SILENT2", ("no_update", "o", 30, None, 1))
+        self.tell(step("SILENT1", 1, "delivered.signed", "BR"))
+        self.wait_for("SILENT1", ("no_update", "e", 20, 1, 2))
+        told = self.alerts()
+        self.assertEqual([(what, key) for what, key, _ in told if what != "parcel.stage.v1"], [
+            ("stall.storm.v1", "storm-1"), ("stall.opened.v1", "SILENT1"), ("stall.opened.v1", "SILENT2"),
+            ("stall.closed.v1", "SILENT1")])
+        self.assertEqual([(key, data["was"], data["stage"]) for what, key, data in told if what == "parcel.stage.v1"], [
+            ("SILENT1", None, "transit"), ("SILENT2", None, "transit"), ("SILENT1", "transit", "delivered")])
+        opened, closed = (next(data for what, _, data in told if what == f"stall.{word}.v1") for word in ("opened", "closed"))
+        self.assertEqual((opened["storm"], opened["replayed"], opened["revision"], closed["revision"]),
+                         ("storm-1", False, 1, 2))
+        self.assertEqual(closed["ended_by"]["status"], "delivered.signed")
+
     # ---- who watches
 
     def test_a_timeline_that_is_watched_shows_the_stall_and_its_end(self):

@@ -48,7 +48,7 @@ static uint32_t fill_examples(struct rs_alert alert[RS_ALERT__COUNT])
 {
     uint32_t n = 0;
     alert[n] = episode(RS_ALERT_opened, 1, "2026-11-18T06:20:03.5Z", "customs.released", "2026-11-18T06:20:01Z");
-    alert[n++].storm = RS_LIT("no_update-1");
+    alert[n++].storm = RS_LIT("storm-1");
     alert[n] = episode(RS_ALERT_closed, 2, "2026-11-20T09:01:00Z", "delivery.out", "2026-11-20T09:00:59Z");
     alert[n].until_us = rs_test_instant("2026-11-20T09:00:00Z");
     alert[n].ended = (struct rs_alert_event){alert[n].until_us, RS_LIT("delivery.out"), RS_LIT("correios"),
@@ -60,10 +60,22 @@ static uint32_t fill_examples(struct rs_alert alert[RS_ALERT__COUNT])
     alert[n++] = feed(RS_ALERT_feed_back, "2026-11-23T15:30:00Z");
     alert[n++] = (struct rs_alert){.type = RS_ALERT_storm,
                                    .recorded_us = rs_test_instant("2026-11-18T06:21:00Z"),
-                                   .storm = RS_LIT("no_update-1"),
+                                   .storm = RS_LIT("storm-1"),
                                    .from_us = rs_test_instant("2026-11-18T06:20:00Z"),
                                    .count = 1200,
                                    .replayed = true};
+    struct rs_alert stage = {
+        .type = RS_ALERT_stage,
+        .recorded_us = rs_test_instant("2026-11-20T09:01:00Z"),
+        .parcel_id = 4096,
+        .number = RS_LIT("RB123456785CN"),
+        .stage = RS_LIT("delivery"),
+        .was = RS_LIT("customs"),
+        .last = {rs_test_instant("2026-11-20T09:00:00Z"), RS_LIT("delivery.out"), RS_LIT("correios"), RS_STR_NONE}};
+    static const uint8_t fp[] = {0x0f, 0x1e, 0x2d, 0x3c, 0x4b, 0x5a, 0x69, 0x78,
+                                 0x87, 0x96, 0xa5, 0xb4, 0xc3, 0xd2, 0xe1, 0xf0};
+    memcpy(stage.fp.b, fp, sizeof fp);
+    alert[n++] = stage;
     return n;
 }
 
@@ -135,7 +147,7 @@ Test(alert, has_an_id_of_its_own_and_the_key_as_its_subject)
     }
     assert_str(rs_alert_key(&alert[0]), "RB123456785CN");
     assert_str(rs_alert_key(&alert[4]), "rastro/correios");
-    assert_str(rs_alert_key(&alert[6]), "no_update-1");
+    assert_str(rs_alert_key(&alert[6]), "storm-1");
 }
 
 Test(alert, told_again_has_the_same_id_whenever_and_whatever_it_says)
