@@ -103,6 +103,7 @@ struct rs_stalls {
     uint32_t n;
     struct rs_stall_clock clock[RS_STALL__COUNT];
     int64_t next_us; /* the earliest that a clock is due behind the feed time; RS_INSTANT_NONE */
+    int64_t stuck_us; /* from when on one more scan that says the same is too many; RS_INSTANT_NONE */
     struct rs_situation situation;
     int64_t silent_us;   /* the last scan or hand-over, else when it was first told of */
     int64_t promised_us; /* by orders, else by sources; RS_INSTANT_NONE */

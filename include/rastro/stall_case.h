@@ -29,9 +29,9 @@ struct rs_stall_case {
     struct rs_stall_parcel parcel;
     struct rs_stall_words *words;
 
-    /* The least feed time of the sources that told of it; where none did lately, of
-     * all partitions, and without a source.  RS_INSTANT_NONE: somebody did not tell
-     * yet how far it is. */
+    /* The least of what all partitions are complete to, since its next scan and its
+     * orders may come on any, and of the feed times of its sources, which stand still
+     * while they are silent.  RS_INSTANT_NONE: somebody did not tell yet how far it is. */
     int64_t feed_us;
     struct rs_str feed_source, feed_topic; /* what holds it back most */
     int32_t feed_partition, feed_number;   /* the number is the source's, 0 where there is none */

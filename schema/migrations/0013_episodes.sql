@@ -59,6 +59,15 @@ CREATE OR REPLACE VIEW rastro.feed_list AS
     LEFT JOIN rastro.feeds f ON f.source = seen.source
     ORDER BY s.name, g.complete_to NULLS FIRST, p.topic, p.partition;
 
+-- What is slowest of all that is read, or was lately.  An order, or the first scan
+-- that another source tells, may come on any partition: nothing is due before all of
+-- them are complete so far.
+CREATE VIEW rastro.slowest_list AS
+    SELECT p.complete_to, p.topic, p.partition FROM rastro.position_list p
+    WHERE p.owner IS NOT NULL OR p.committed_at >
+          now() - coalesce((SELECT value FROM rastro.settings WHERE name = 'feed.seen_days'), '30')::integer * interval '1 day'
+    ORDER BY p.complete_to NULLS FIRST, p.topic, p.partition LIMIT 1;
+
 -- Times in which so many episodes were opened that something else is the matter
 -- than parcels.
 CREATE TABLE rastro.storms (
@@ -228,4 +237,4 @@ GRANT SELECT, INSERT, DELETE ON rastro.stall_inbox, rastro.outbox TO rastro_writ
 GRANT SELECT, INSERT, UPDATE, DELETE ON rastro.deadlines TO rastro_writer;
 GRANT SELECT, INSERT, UPDATE ON rastro.episodes, rastro.feeds, rastro.storms TO rastro_writer;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA rastro TO rastro_writer;
-GRANT SELECT ON rastro.episode_list, rastro.feed_usual TO rastro_writer, rastro_reader;
+GRANT SELECT ON rastro.episode_list, rastro.feed_usual, rastro.slowest_list TO rastro_writer, rastro_reader;

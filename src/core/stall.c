@@ -185,7 +185,10 @@ static void set_clock(struct walk *w, enum rs_stall_kind kind, const struct rs_r
     uint32_t pauses = pauses_of(w, rule);
     int64_t due = rs_calendar_end(calendar, start.at_us, after, w->pause, pauses);
     /* Only a scan shows that it goes on saying the same; silence is no_update's. */
-    if (kind == RS_STALL_stuck && due > w->run.last_us) return;
+    if (kind == RS_STALL_stuck && due > w->run.last_us) {
+        w->ret->stuck_us = due;
+        return;
+    }
     /* That scan came when it was due or later, so it did begin then. */
     bool was_due = was.rule && was.start_us == start.at_us && was.due_us == due;
     if (due != RS_INSTANT_NONE && due < at_us && !was_due && kind != RS_STALL_stuck) due = at_us;
@@ -230,6 +233,7 @@ static void set_clocks(struct walk *w, int64_t at_us, uint32_t by)
     for (enum rs_stall_kind kind = 0; kind < RS_STALL__COUNT; kind++) {
         struct point start = clock_start(w, kind);
         const struct rs_rule *rule = NULL;
+        if (kind == RS_STALL_stuck) w->ret->stuck_us = RS_INSTANT_NONE;
         if (start.at_us != RS_INSTANT_NONE) rule = rs_rules_match(w->rules, kind, &w->situation);
         if (rule && rule->never) rule = NULL;
         if (w->open[kind] != RS_STALL_NONE) {
@@ -331,7 +335,7 @@ void rs_stall_look(const struct rs_rules *rules, const struct rs_calendars *cale
 {
     struct walk w = {
         .rules = rules, .calendars = calendars, .parcel = parcel, .feed_us = feed_us, .ret = ret, .arena = arena};
-    *ret = (struct rs_stalls){0};
+    *ret = (struct rs_stalls){.stuck_us = RS_INSTANT_NONE};
     w.past = rs_arena_get(arena, ((size_t)parcel->event_n + 1) * sizeof *w.past);
     w.pause = rs_arena_get(arena, ((size_t)parcel->event_n + 1) * sizeof *w.pause);
     w.situation.carrier = parcel->carrier;

@@ -250,14 +250,15 @@ static int set_episodes(struct rs_desk *desk, const struct row *row, uint32_t n,
 }
 
 /* Writers of batches keep a parcel in mind as long as it has candidates or open
- * episodes. */
+ * episodes, and for a day more: a scan that comes in time may be an earlier end, or
+ * the last before the beginning. */
 static int set_watched(struct rs_desk *desk, const struct rs_desk_parcel *parcel, uint32_t n, struct rs_diag *diag)
 {
-    static const char set[] =
-        "UPDATE rastro.deadlines d SET watched = CASE WHEN w.some THEN pg_current_xact_id() END "
-        "FROM (SELECT a.id, EXISTS (SELECT FROM rastro.episodes e WHERE e.parcel_id = a.id AND e.state IN ('c', 'o')) "
-        "AS some FROM unnest($1::bigint[]) a (id)) w "
-        "WHERE d.parcel_id = w.id AND (d.watched IS NOT NULL) <> w.some";
+    static const char set[] = "UPDATE rastro.deadlines d SET watched = CASE WHEN w.some THEN pg_current_xact_id() END "
+                              "FROM (SELECT a.id, EXISTS (SELECT FROM rastro.episodes e WHERE e.parcel_id = a.id "
+                              "AND (e.state IN ('c', 'o') OR e.gone_at > now() - interval '1 day')) "
+                              "AS some FROM unnest($1::bigint[]) a (id)) w "
+                              "WHERE d.parcel_id = w.id AND (d.watched IS NOT NULL) <> w.some";
     put_ids(desk, parcel, n);
     return rs_pg_run(desk->pg, set, &desk->params, NULL, diag);
 }
@@ -287,7 +288,11 @@ int rs_desk_write(struct rs_desk *desk, const struct rs_desk_parcel *parcel, uin
                   const struct rs_desk_step *step, uint32_t step_n, struct rs_diag *diag)
 {
     uint32_t room = step_n, new_n = 0, set_n = 0;
-    for (uint32_t i = 0; i < n; i++) room += parcel[i].stored_n;
+    bool watched = false;
+    for (uint32_t i = 0; i < n; i++) {
+        room += parcel[i].stored_n;
+        watched |= parcel[i].watched;
+    }
     struct row *new = rs_arena_get(desk->arena, ((size_t)step_n + 1) * sizeof *new);
     struct row *set = rs_arena_get(desk->arena, ((size_t)room + 1) * sizeof *set);
     for (uint32_t i = 0, s = 0; i < n; i++) {
@@ -302,7 +307,7 @@ int rs_desk_write(struct rs_desk *desk, const struct rs_desk_parcel *parcel, uin
     int err = step_n ? drop_candidates(desk, step, step_n, diag) : RS_OK;
     if (!err) err = add_candidates(desk, new, new_n, diag);
     if (!err) err = set_episodes(desk, set, set_n, diag);
-    if (!err && step_n) err = set_watched(desk, parcel, n, diag);
+    if (!err && (step_n || watched)) err = set_watched(desk, parcel, n, diag);
     if (!err && step_n) err = rs_desk_tell(desk, step, step_n, diag);
     return err;
 }

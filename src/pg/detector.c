@@ -15,7 +15,8 @@
  * such a pause is left in the inbox too.
  *
  * No false alarm.  "A complete view" at feed time F has every message appended up
- * to F and none after it.  A look reads F first and the parcel afterwards, so
+ * to F and none after it, on whatever partition: an order, or the first scan that
+ * another source tells, may come on any, so F is that of the slowest.  A look reads F first and the parcel afterwards, so
  * everything appended up to F is there; if something newer is there too the parcel
  * is looked at again when feed time has come that far.  So what a look finds is what
  * a complete view at F says.

@@ -4,15 +4,19 @@
 
 /* Of what is silent for long the next look waits for a share of the silence. */
 #define SILENCE_SHARE 8
+/* What is over is still looked at for so long: a member that does not know of the
+ * end leaves no word of scans behind it, until they come after a long silence. */
+#define ENDED_US (30 * RS_DAY_US)
+/* How often it is looked whether scans go on saying the same. */
+#define STUCK_US (6 * RS_HOUR_US)
 
 /* Those whose time has come by the feed of the source that they wait for. */
 int rs_detector_find_due(struct rs_detector *d, int64_t ret[RS_DETECTOR_PAGE], uint32_t *ret_n, struct rs_diag *diag)
 {
     static const char sql[] =
-        "WITH slowest AS (SELECT CASE WHEN bool_and(complete_to IS NOT NULL) THEN min(complete_to) END AS complete_to "
-        "FROM rastro.position_list), "
-        "feed AS (SELECT s.source, CASE WHEN l.source IS NULL THEN (SELECT complete_to FROM slowest) ELSE l.complete_to END "
-        "AS complete_to FROM rastro.sources s LEFT JOIN rastro.feed_list l ON l.source = s.name "
+        "WITH slowest AS (SELECT complete_to FROM rastro.slowest_list), "
+        "feed AS (SELECT s.source, least(a.complete_to, l.complete_to) AS complete_to FROM slowest a "
+        "CROSS JOIN rastro.sources s LEFT JOIN rastro.feed_list l ON l.source = s.name WHERE a.complete_to IS NOT NULL "
         "UNION ALL SELECT 0, complete_to FROM slowest) "
         "SELECT x.parcel_id FROM feed, "
         "LATERAL (SELECT e.parcel_id FROM rastro.deadlines e WHERE e.source = feed.source AND e.due <= feed.complete_to "
@@ -31,20 +35,30 @@ struct deadline {
     bool gone;      /* no clock can start again without a word in the inbox */
 };
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return b != RS_INSTANT_NONE && b < a ? b : a;
+}
+
 /* When it is to be looked at again; see the top. */
 static struct deadline next_look(const struct rs_detector *d, const struct rs_desk_parcel *parcel, int64_t feed_us)
 {
     const struct rs_stalls *stalls = &parcel->stalls;
     const struct rs_status *status = stalls->situation.status;
     struct deadline deadline = {parcel, INT64_MAX, false};
-    int64_t wait = (feed_us - stalls->silent_us) / SILENCE_SHARE;
+    int64_t silence = feed_us - stalls->silent_us, wait = silence / SILENCE_SHARE;
+    bool over = status && status->ends && stalls->next_us == RS_INSTANT_NONE;
     if (wait < d->least_us) wait = d->least_us;
-    if (status && status->ends && stalls->next_us == RS_INSTANT_NONE) {
+    if (over && silence > ENDED_US) {
         deadline.gone = true;
         return deadline;
     }
-    deadline.due_us = feed_us + wait;
-    if (stalls->next_us != RS_INSTANT_NONE && stalls->next_us < deadline.due_us) deadline.due_us = stalls->next_us;
+    deadline.due_us = earlier(feed_us + wait, stalls->next_us);
+    /* One more scan that says the same comes in time, and leaves no word. */
+    if (stalls->stuck_us != RS_INSTANT_NONE) {
+        int64_t soon = feed_us + (silence / SILENCE_SHARE > STUCK_US ? silence / SILENCE_SHARE : STUCK_US);
+        deadline.due_us = earlier(deadline.due_us, stalls->stuck_us > feed_us ? stalls->stuck_us : soon);
+    }
     return deadline;
 }
 

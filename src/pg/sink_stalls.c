@@ -10,7 +10,7 @@
  * inbox, one a batch:
  *   - a new one, with the earliest instant at which a clock of it can have begun;
  *   - now: what changes clocks otherwise than a scan that comes in time.  Late
- *     scans, those after a long silence, at or behind the end of a journey, what
+ *     scans, those behind newer ones, those after a long silence, at or behind the end of a journey, what
  *     says that a source has given up; facts, links, orders; and what sources
  *     stopped reporting.
  */
@@ -130,6 +130,7 @@ static int64_t news_of(const struct rs_work_parcel *parcel)
         if (!asked) before = known_before(parcel, &ended);
         asked = true;
         bool late = known->instant_us < known->published_us - GRACE_US;
+        late |= before != RS_INSTANT_NONE && known->instant_us < before;
         bool woke = before == RS_INSTANT_NONE || known->instant_us > before + SILENCE_US;
         if (late || woke || ended || is_at_an_end(known->status)) return INT64_MIN;
     }

@@ -349,8 +349,8 @@ static int load_hand_overs(struct loading *l, struct rs_diag *diag)
 
 static int load_feeds(struct loading *l, struct rs_diag *diag)
 {
-    static const char sql[] = "(SELECT '', p.complete_to, p.topic, p.partition FROM rastro.position_list p "
-                              "ORDER BY p.complete_to NULLS FIRST, p.topic, p.partition LIMIT 1) "
+    static const char sql[] = "SELECT '', s.complete_to, s.topic, s.partition FROM (SELECT 1) one "
+                              "LEFT JOIN rastro.slowest_list s ON true "
                               "UNION ALL SELECT f.source, f.complete_to, f.topic, f.partition FROM rastro.feed_list f";
     struct rs_pg_rows *rows;
     int err = rs_pg_run(l->pg, sql, NULL, &rows, diag);
@@ -376,8 +376,8 @@ static void take_feed(struct rs_stall_case *c, const struct feed *feed)
     c->feed_partition = feed->partition;
 }
 
-/* When its sources looked, and how far the one is that is furthest behind; where
- * none told of it lately, its next scan may come on any partition. */
+/* When its sources looked, and how far the one is that is furthest behind: that is
+ * further behind than all that is read only where it is silent. */
 static int load_looks(struct loading *l, struct rs_diag *diag)
 {
     static const char sql[] = JOURNEYS
@@ -402,7 +402,12 @@ static int load_looks(struct loading *l, struct rs_diag *diag)
         }
     }
     for (uint32_t i = 0; !err && i < l->n; i++) {
-        if (!l->c[i].feed_topic.n && l->feed_n) take_feed(&l->c[i], &l->feed[0]);
+        struct rs_stall_case *c = &l->c[i];
+        const struct feed *all = &l->feed[0];
+        bool later = c->feed_topic.n && (!all->topic.n || all->complete_us >= c->feed_us);
+        if (later) continue;
+        take_feed(c, all);
+        c->feed_number = 0;
     }
     return err;
 }
