@@ -56,7 +56,7 @@ static int read_weekend(struct rs_reader *reader, uint32_t at, uint8_t *ret)
 static int mark_day(struct rs_reader *reader, struct rs_calendar *calendar, uint32_t at, struct rs_str text,
                     uint8_t what)
 {
-    int32_t day;
+    int32_t day = 0;
     int err = read_date(reader, at, text, &day);
     if (err) return err;
     if (day < calendar->first_day || day >= calendar->first_day + calendar->days) {
