@@ -15,7 +15,8 @@ int rs_detector_find_due(struct rs_detector *d, int64_t ret[RS_DETECTOR_PAGE], u
 {
     static const char sql[] =
         "WITH slowest AS (SELECT complete_to FROM rastro.slowest_list), "
-        "feed AS (SELECT s.source, least(a.complete_to, l.complete_to) AS complete_to FROM slowest a "
+        "feed AS (SELECT s.source, CASE WHEN l.source IS NULL OR l.complete_to IS NOT NULL "
+        "THEN least(a.complete_to, l.complete_to) END AS complete_to FROM slowest a "
         "CROSS JOIN rastro.sources s LEFT JOIN rastro.feed_list l ON l.source = s.name WHERE a.complete_to IS NOT NULL "
         "UNION ALL SELECT 0, complete_to FROM slowest) "
         "SELECT x.parcel_id FROM feed, "

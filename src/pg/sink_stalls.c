@@ -126,13 +126,14 @@ static int64_t news_of(const struct rs_work_parcel *parcel)
         const struct rs_known *known = &parcel->state.known[i];
         if (!known->event) continue;
         if (known->instant_us < first) first = known->instant_us;
+        if (is_at_an_end(known->status)) return INT64_MIN;
         if (!parcel->exists) continue;
         if (!asked) before = known_before(parcel, &ended);
         asked = true;
         bool late = known->instant_us < known->published_us - GRACE_US;
         late |= before != RS_INSTANT_NONE && known->instant_us < before;
         bool woke = before == RS_INSTANT_NONE || known->instant_us > before + SILENCE_US;
-        if (late || woke || ended || is_at_an_end(known->status)) return INT64_MIN;
+        if (late || woke || ended) return INT64_MIN;
     }
     if (first != never && parcel->s10 == RS_S10_BAD && !parcel->exists) return INT64_MIN;
     return first;

@@ -264,7 +264,7 @@ CASES = {
     "wrong order": (
         redefine("rastro.timeline", "coalesce(e.sequence, 0)", "-coalesce(e.sequence, 0)"), {"wrong order": 1}),
     "wrong sequence": (changed(10, "sequence = 9"), {"wrong sequence": 1}),
-    "missing soft link": (redefine("rastro.timeline", "twin.fp <> e.fp", "false"), {"missing soft link": 1}),
+    "missing soft link": (redefine("rastro.timeline", "t.shown_with <> e.fp", "false"), {"missing soft link": 1}),
     "soft link that is not true": (SAME_TIME, {"shown with another": 1}),
     "wrong status of a parcel": (
         redefine("rastro.parcel_status", "place_in_order DESC", "place_in_order"), {"wrong status of a parcel": 2}),
