@@ -59,8 +59,10 @@ int rs_detector_take_in(struct rs_detector *d, struct rs_detector_counts *counts
 
 int rs_detector_find_behind(struct rs_detector *d, bool *ret, struct rs_diag *diag)
 {
-    static const char sql[] = "SELECT EXISTS (SELECT FROM rastro.progress WHERE told_at > now() - interval '1 minute' "
-                              "AND complete_to < now() - $1 * interval '1 microsecond')";
+    /* One that was claimed a moment ago has not told yet, and may be far behind. */
+    static const char sql[] = "SELECT EXISTS (SELECT FROM rastro.position_list WHERE owner IS NOT NULL "
+                              "AND coalesce(told_at > now() - interval '1 minute', true) "
+                              "AND coalesce(complete_to < now() - $1 * interval '1 microsecond', true))";
     struct rs_pg_rows *rows;
     rs_pg_int8(&d->desk.params, BEHIND_US);
     int err = rs_pg_run(d->desk.pg, sql, &d->desk.params, &rows, diag);
