@@ -11,10 +11,28 @@ static void put_ids(struct rs_desk *desk, const struct rs_desk_parcel *parcel, u
     rs_pg_array_close(&desk->params);
 }
 
+int rs_desk_read_rules(struct rs_desk *desk, struct rs_desk_rules *ret, struct rs_diag *diag)
+{
+    static const char ask[] = "SELECT v.version, v.key, CASE WHEN isfinite(v.active_from) THEN v.active_from END, "
+                              "v.applied_at IS NOT NULL "
+                              "FROM rastro.rules_versions v ORDER BY v.version DESC LIMIT 1";
+    struct rs_pg_rows *rows;
+    uint32_t version = rs_rules_version(desk->rules);
+    *ret = (struct rs_desk_rules){0};
+    int err = rs_pg_run(desk->pg, ask, NULL, &rows, diag);
+    if (err || !rs_pg_count(rows)) return err;
+    int64_t from = rs_pg_get_time(rows, 0, 2);
+    ret->ours = rs_pg_get_int(rows, 0, 0) == version;
+    ret->differ = ret->ours && !rs_key_eq(rs_pg_get_key(rows, 0, 1), rs_rules_key(desk->rules));
+    ret->applied = rs_pg_get_int(rows, 0, 3);
+    desk->by = (struct rs_episode_rules){version, from == RS_INSTANT_NONE ? INT64_MIN : from};
+    return RS_OK;
+}
+
 int rs_desk_lock(struct rs_desk *desk, const int64_t *parcel_id, uint32_t n, struct rs_desk_parcel **ret,
                  uint32_t *ret_n, struct rs_diag *diag)
 {
-    static const char lock[] = "SELECT d.parcel_id, d.watched IS NOT NULL, d.source, clock_timestamp() "
+    static const char lock[] = "SELECT d.parcel_id, d.watched IS NOT NULL, clock_timestamp() "
                                "FROM rastro.deadlines d WHERE d.parcel_id = ANY ($1::bigint[]) "
                                "ORDER BY d.parcel_id FOR UPDATE";
     struct rs_pg_rows *rows;
@@ -29,8 +47,7 @@ int rs_desk_lock(struct rs_desk *desk, const int64_t *parcel_id, uint32_t n, str
         struct rs_desk_parcel *parcel = &(*ret)[i];
         parcel->id = rs_pg_get_int(rows, (int)i, 0);
         parcel->watched = rs_pg_get_int(rows, (int)i, 1);
-        parcel->source = (int32_t)rs_pg_get_int(rows, (int)i, 2);
-        parcel->now_us = rs_pg_get_time(rows, (int)i, 3);
+        parcel->now_us = rs_pg_get_time(rows, (int)i, 2);
     }
     return RS_OK;
 }

@@ -26,11 +26,20 @@ struct rs_desk {
     struct rs_pg_params params;
 };
 
+/* A scan that is told so long after it was made is not one that comes in time. */
+#define RS_STALL_GRACE_US RS_DAY_US
+
+/* The rules that count in PostgreSQL, beside those of the desk. */
+struct rs_desk_rules {
+    bool ours;    /* the version is */
+    bool differ;  /* under that version others say something else */
+    bool applied; /* every parcel was put on the list for them */
+};
+
 /* A parcel whose row of deadlines is locked. */
 struct rs_desk_parcel {
     int64_t id;
     bool watched;
-    int32_t source;
     int64_t now_us; /* PostgreSQL's clock when it was locked */
     const struct rs_stored_episode *stored;
     uint32_t stored_n;
@@ -43,6 +52,10 @@ struct rs_desk_step {
     const struct rs_desk_parcel *parcel;
     struct rs_episode_change change;
 };
+
+/* Whether the desk may decide anything: by rules that others have replaced, and by
+ * others of their version, nothing is decided.  Sets `by`. */
+int rs_desk_read_rules(struct rs_desk *desk, struct rs_desk_rules *ret, struct rs_diag *diag);
 
 /* Locks those of the parcels that have a row; `ret` in the order of their ids. */
 int rs_desk_lock(struct rs_desk *desk, const int64_t *parcel_id, uint32_t n, struct rs_desk_parcel **ret,

@@ -2,9 +2,6 @@
 
 #include <stdio.h>
 
-/* What was due, and told of, so long before is no news. */
-#define REPLAYED_US RS_DAY_US
-
 struct alerts {
     struct rs_buf key, event; /* behind one another; where each ends stands in `end` */
     struct {
@@ -65,7 +62,7 @@ static struct rs_alert alert_of(const struct rs_desk_step *step)
     };
     int64_t news = stored->since_us > c->told_us ? stored->since_us : c->told_us;
     if (step->change.step != RS_EPISODE_OPEN) news = c->told_us;
-    alert.replayed = parcel->now_us - news > REPLAYED_US;
+    alert.replayed = parcel->now_us - news > RS_REPLAYED_US;
     return alert;
 }
 

@@ -5,6 +5,9 @@
 #include "desk.h"
 #include "rastro/alert.h"
 
+/* What was due, and told of, so long before is no news. */
+#define RS_REPLAYED_US RS_DAY_US
+
 #define RS_STORM_NAME_MAX 32
 
 /* "storm-7"; empty for 0. */

@@ -16,10 +16,9 @@
  *
  * No false alarm.  "A complete view" at feed time F has every message appended up
  * to F and none after it, on whatever partition: an order, or the first scan that
- * another source tells, may come on any, so F is that of the slowest.  A look reads F first and the parcel afterwards, so
- * everything appended up to F is there; if something newer is there too the parcel
- * is looked at again when feed time has come that far.  So what a look finds is what
- * a complete view at F says.
+ * another source tells, may come on any, so F is that of the slowest.  A look reads F first and the parcel afterwards,
+ * so everything appended up to F is there; if something newer is there too the parcel is looked at again when feed time
+ * has come that far.  So what a look finds is what a complete view at F says.
  *
  * No stall that stays open beside a scan.  A scan closes what is open in its own
  * transaction, which sees only what was committed before.  So opening takes two
@@ -54,9 +53,9 @@ static void take_rules(struct rs_detector *d)
     d->desk.rules = rs_rules_of(d->options.rules);
     d->announced = false;
     int64_t wait = rs_rules_least_wait(d->desk.rules);
-    d->least_us = wait == RS_INSTANT_NONE           ? LOOK_EVERY_US
-                  : wait > 2 * RS_DETECTOR_GRACE_US ? wait - RS_DETECTOR_GRACE_US
-                                                    : wait / 2;
+    d->least_us = wait == RS_INSTANT_NONE        ? LOOK_EVERY_US
+                  : wait > 2 * RS_STALL_GRACE_US ? wait - RS_STALL_GRACE_US
+                                                 : wait / 2;
 }
 
 /* Ours count from now on, unless newer ones do already. */
@@ -75,23 +74,14 @@ static int announce_rules(struct rs_detector *d, struct rs_diag *diag)
 
 static int check_rules(struct rs_detector *d, struct rs_diag *diag)
 {
-    static const char ask[] = "SELECT v.version, v.key, CASE WHEN isfinite(v.active_from) THEN v.active_from END, "
-                              "v.applied_at IS NOT NULL "
-                              "FROM rastro.rules_versions v ORDER BY v.version DESC LIMIT 1";
-    struct rs_pg_rows *rows;
-    uint32_t version = rs_rules_version(d->desk.rules);
-    int err = rs_pg_run(d->desk.pg, ask, NULL, &rows, diag);
+    struct rs_desk_rules rules;
+    int err = rs_desk_read_rules(&d->desk, &rules, diag);
     if (err) return err;
-    d->outdated = !rs_pg_count(rows) || rs_pg_get_int(rows, 0, 0) != version;
-    if (d->outdated) return RS_OK;
-    if (!rs_key_eq(rs_pg_get_key(rows, 0, 1), rs_rules_key(d->desk.rules))) {
-        rs_fail(diag, RS_E_CONFIG, "stall rules: version %u is in use and says something else", version);
-        return rs_fail_next(diag, "raise the version in the file of rules");
-    }
-    d->applied = rs_pg_get_int(rows, 0, 3);
-    int64_t from = rs_pg_get_time(rows, 0, 2);
-    d->desk.by = (struct rs_episode_rules){version, from == RS_INSTANT_NONE ? INT64_MIN : from};
-    return RS_OK;
+    d->outdated = !rules.ours;
+    d->applied = rules.applied;
+    if (!rules.differ) return RS_OK;
+    rs_fail(diag, RS_E_CONFIG, "stall rules: version %u is in use and says something else", d->desk.by.version);
+    return rs_fail_next(diag, "raise the version in the file of rules");
 }
 
 /* By other rules any parcel may be due: all are put on the list again, so many at a

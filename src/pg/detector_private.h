@@ -8,9 +8,6 @@
 /* Parcels that are taken at once. */
 #define RS_DETECTOR_PAGE 250
 
-/* A day of grace: sink_stalls.c calls a scan late that needs more. */
-#define RS_DETECTOR_GRACE_US RS_DAY_US
-
 struct rs_detector {
     struct rs_detector_options options;
     struct rs_desk desk;

@@ -3,9 +3,6 @@
 #include "desk_alerts.h"
 #include "sink_private.h"
 
-/* As for stalls: what was published so long ago is no news. */
-#define REPLAYED_US RS_DAY_US
-
 /* The event by which the stage of the parcel is another one now, or NULL. */
 static const struct rs_known *stage_changed(const struct rs_work_parcel *parcel)
 {
@@ -21,7 +18,7 @@ static struct rs_alert alert_of(const struct rs_work_parcel *parcel, const struc
     return (struct rs_alert){
         .type = RS_ALERT_stage,
         .recorded_us = now_us,
-        .replayed = now_us - head->published_us > REPLAYED_US,
+        .replayed = now_us - head->published_us > RS_REPLAYED_US,
         .parcel_id = parcel->id,
         .fp = head->fp,
         .number = parcel->key.number,

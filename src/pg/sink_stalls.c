@@ -20,9 +20,7 @@
 #include "desk.h"
 #include "sink_rows.h"
 
-/* As in detector.c: a scan is late from a day on, and a silence of that many days
- * is shorter than any that lets a look wait. */
-#define GRACE_US RS_DAY_US
+/* Shorter than any silence that lets a look of the detector wait. */
 #define SILENCE_US (4 * RS_DAY_US)
 
 /* ---- what is kept in mind -------------------------------------------------------------- */
@@ -130,7 +128,7 @@ static int64_t news_of(const struct rs_work_parcel *parcel)
         if (!parcel->exists) continue;
         if (!asked) before = known_before(parcel, &ended);
         asked = true;
-        bool late = known->instant_us < known->published_us - GRACE_US;
+        bool late = known->instant_us < known->published_us - RS_STALL_GRACE_US;
         late |= before != RS_INSTANT_NONE && known->instant_us < before;
         bool woke = before == RS_INSTANT_NONE || known->instant_us > before + SILENCE_US;
         if (late || woke || ended) return INT64_MIN;
@@ -292,22 +290,6 @@ static int id_cmp(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* By rules that others have replaced nothing is decided. */
-static int read_rules(struct rs_desk *desk, bool *ret_ours, struct rs_diag *diag)
-{
-    static const char ask[] = "SELECT v.version, CASE WHEN isfinite(v.active_from) THEN v.active_from END "
-                              "FROM rastro.rules_versions v ORDER BY v.version DESC LIMIT 1";
-    struct rs_pg_rows *rows;
-    int err = rs_pg_run(desk->pg, ask, NULL, &rows, diag);
-    if (err) return err;
-    uint32_t version = rs_rules_version(desk->rules);
-    *ret_ours = rs_pg_count(rows) && rs_pg_get_int(rows, 0, 0) == version;
-    if (!*ret_ours) return RS_OK;
-    int64_t from = rs_pg_get_time(rows, 0, 1);
-    desk->by = (struct rs_episode_rules){version, from == RS_INSTANT_NONE ? INT64_MIN : from};
-    return RS_OK;
-}
-
 /* What is open ends or never was; what else there is the detector finds. */
 static int settle_open(struct rs_desk *desk, struct rs_desk_parcel *parcel, uint32_t n, struct rs_diag *diag)
 {
@@ -352,10 +334,10 @@ static int look_at_watched(struct rs_work *work, struct rs_desk *desk, const int
 {
     struct rs_desk_parcel *parcel;
     uint32_t locked = 0, open = 0;
-    bool ours = false;
+    struct rs_desk_rules rules = {0};
     int err = rs_desk_lock(desk, id, n, &parcel, &locked, diag);
     if (!err) err = leave_in_inbox(work, id, n, diag);
-    if (!err) err = read_rules(desk, &ours, diag);
+    if (!err) err = rs_desk_read_rules(desk, &rules, diag);
     if (!err) err = rs_desk_load_stored(desk, parcel, locked, diag);
     if (err) return err;
     for (uint32_t i = 0; i < n; i++) drop_watched(&work->sink->watch, id[i]);
@@ -363,7 +345,7 @@ static int look_at_watched(struct rs_work *work, struct rs_desk *desk, const int
         if (parcel[i].watched) add_watched(&work->sink->watch, parcel[i].id);
         if (parcel[i].watched && has_open(&parcel[i])) parcel[open++] = parcel[i];
     }
-    return open && ours ? settle_open(desk, parcel, open, diag) : RS_OK;
+    return open && rules.ours && !rules.differ ? settle_open(desk, parcel, open, diag) : RS_OK;
 }
 
 int rs_work_settle_stalls(struct rs_work *work, struct rs_diag *diag)

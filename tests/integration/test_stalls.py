@@ -94,6 +94,13 @@ class Stalls(support.Test):
         self.wait_until("the feed is complete up to now", lambda: self.value(
             f"SELECT complete_to > '{told}' FROM rastro.feed_list") == "t")
 
+    def wait_rounds(self):
+        """Until the other process has gone on for some seconds: a partition is
+        complete up to the time before it was asked for last."""
+        told = self.value("SELECT clock_timestamp()")
+        self.wait_until("the other process goes on", lambda: self.value(
+            f"SELECT complete_to > '{told}' FROM rastro.progress WHERE topic = 'nothing'") == "t")
+
     def test_a_batch_that_did_not_see_the_candidate_is_waited_for(self):
         member = self.start_ingest("scans", options=["--detector", "off"], env={"RASTRO_STOP": "before-commit:2"})
         self.tell(step("SILENT1", 30, "transit.arrived", "BR"))
@@ -102,7 +109,7 @@ class Stalls(support.Test):
         self.wait_until("it stands before its commit", lambda: stopped(member))
         self.detect()
         self.wait_until("there is a candidate", lambda: self.episodes() == [("no_update", "c", 20, None, 0)])
-        time.sleep(3)
+        self.wait_rounds()
         self.assertEqual(self.episodes(), [("no_update", "c", 20, None, 0)], "a batch is under way that may bring a scan")
         member.send_signal(signal.SIGCONT)
         self.wait_for("SILENT1", ("no_update", "e", 20, 1, 2))
@@ -157,7 +164,7 @@ class Stalls(support.Test):
         self.assertEqual(self.terminate(later), 0)
         self.detect()
         self.sql("UPDATE rastro.deadlines SET due = '-infinity'")
-        time.sleep(4)
+        self.wait_rounds()
         self.assertEqual(self.episodes(), [])
 
     def test_other_rules_under_a_version_in_use_are_refused(self):
