@@ -281,13 +281,13 @@ class Stalls(support.Test):
 
     def test_a_scan_behind_the_delivery_contradicts(self):
         self.start_ingest("scans")
-        self.tell(step("BACK1", 5, "delivered.signed", "BR"))
-        self.wait_until("nothing is left to look at", lambda: self.value(
-            "SELECT count(*) FROM rastro.parcels") == "1" and self.value(
-            "SELECT count(*) FROM rastro.deadlines") == "0" and self.value(
-            "SELECT count(*) FROM rastro.stall_inbox") == "0")
-        self.tell(step("BACK1", 1, "transit.arrived", "BR"))
-        self.wait_for("BACK1", ("contradicted.scan_after_delivery", "o", 1, None, 1))
+        self.tell(step("BACK1", 5, "delivered.signed", "BR"), step("LONGAGO1", 40, "delivered.signed", "BR"))
+        self.wait_until("both were looked at, and one is forgotten", lambda: self.sql(
+            "SELECT number FROM rastro.deadlines JOIN rastro.parcels USING (parcel_id) WHERE due > now()") == [["BACK1"]]
+            and self.value("SELECT count(*) FROM rastro.deadlines") == "1")
+        self.tell(step("BACK1", 1, "transit.arrived", "BR"), step("LONGAGO1", 1, "transit.arrived", "BR"))
+        for number in "BACK1", "LONGAGO1":
+            self.wait_for(number, ("contradicted.scan_after_delivery", "o", 1, None, 1))
 
     # ---- feeds and storms
 
