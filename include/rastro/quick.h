@@ -41,6 +41,7 @@ struct rs_quick {
     uint32_t word_n, word_room;
     struct rs_table_look *look;
     uint32_t look_n, look_room;
+    int64_t before_s; /* when the last report's source had looked before it; 0: never */
     uint32_t marks; /* RS_TABLE_...; HAS_HEAD: head is set */
     struct rs_table_head head;
 };
@@ -54,8 +55,10 @@ bool rs_quick_report(struct rs_quick *quick, struct rs_arena *arena, const struc
                      struct rs_str source_name, struct rs_reading reading, bool histories, uint32_t message,
                      const struct rs_view_order *order, struct rs_track_counts *ret);
 
-/* Whether a link is new to the parcel; from now on it is not. */
-bool rs_quick_link(struct rs_quick *quick, struct rs_arena *arena, int32_t source, const struct rs_link *link);
+/* Whether a link of the last report, which was published then, may be new to the
+ * parcel, or have been told earlier than is known: PostgreSQL keeps the first time. */
+bool rs_quick_link(struct rs_quick *quick, struct rs_arena *arena, int32_t source, const struct rs_link *link,
+                   int64_t published_us);
 
 /* The total order as far as a hint needs it: ties of two sources whose names
  * start alike, and of two keys, are broken by their first bytes. */

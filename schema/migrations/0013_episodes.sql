@@ -233,6 +233,8 @@ REVOKE EXECUTE ON FUNCTION rastro.stall_kind(smallint), rastro.event_states(bigi
 GRANT EXECUTE ON FUNCTION rastro.stall_kind(smallint), rastro.event_states(bigint[], timestamptz)
     TO rastro_writer, rastro_reader;
 GRANT SELECT, INSERT, UPDATE (applied_at) ON rastro.rules_versions TO rastro_writer;
+-- Of a hand-over counts when it was told first, in whichever order that is read.
+GRANT UPDATE (published_at, topic, kafka_partition, kafka_offset) ON rastro.parcel_links TO rastro_writer;
 GRANT SELECT, INSERT, DELETE ON rastro.stall_inbox, rastro.outbox TO rastro_writer;
 GRANT SELECT, INSERT, UPDATE, DELETE ON rastro.deadlines TO rastro_writer;
 GRANT SELECT, INSERT, UPDATE ON rastro.episodes, rastro.feeds, rastro.storms TO rastro_writer;

@@ -333,15 +333,14 @@ static void add_events(struct rs_quick *q, struct rs_arena *arena, const struct 
     }
 }
 
-/* Returns whether a row must say that the source looked. */
+/* Returns whether a row must say that the source looked.  What no row says is not
+ * known here either, or looks that follow each other quickly would never be said. */
 static bool note_look(struct rs_quick *q, struct rs_arena *arena, int32_t source, int64_t looked_us, uint32_t fresh,
                       int64_t published_us)
 {
-    int64_t before = looked_s(q, source), look = looked_us / RS_SECOND_US;
-    if (looked_us < 0) look = 0;
-    bool coarse = !fresh && look > before && look >= before + RS_LOOK_EVERY_US / RS_SECOND_US;
-    if (fresh && published_us / RS_SECOND_US > look) look = published_us / RS_SECOND_US;
-    if (look > before) set_look(q, arena, source, look);
+    int64_t before = q->before_s, look = (fresh ? published_us : looked_us) / RS_SECOND_US;
+    bool later = look > before, coarse = !fresh && later && look >= before + RS_LOOK_EVERY_US / RS_SECOND_US;
+    if (later && (fresh || coarse)) set_look(q, arena, source, look);
     else if (!before) set_look(q, arena, source, 1); /* it has told something */
     return coarse;
 }
@@ -359,7 +358,8 @@ bool rs_quick_report(struct rs_quick *q, struct rs_arena *arena, const struct rs
     bool there;
     if (!look_up(q, report, tag, said, &v) || !open_view(q, source, &view, &there)) return false;
 
-    bool applied = there && rs_view_applied(&view), told = there || looked_s(q, source);
+    q->before_s = looked_s(q, source);
+    bool applied = there && rs_view_applied(&view), told = there || q->before_s;
     bool snapshot = report->snapshot && report->event_count > 0;
     int cmp = rs_view_order_cmp(order, &view.order);
     bool decides = snapshot && cmp >= 0;
@@ -397,8 +397,13 @@ bool rs_quick_report(struct rs_quick *q, struct rs_arena *arena, const struct rs
     return true;
 }
 
-bool rs_quick_link(struct rs_quick *q, struct rs_arena *arena, int32_t source, const struct rs_link *link)
+/* A link is known from when its source had looked by the second in which it was
+ * told: so it was told earlier than whatever comes in a later second than the
+ * source's last look, and nothing needs to be kept of when that was. */
+bool rs_quick_link(struct rs_quick *q, struct rs_arena *arena, int32_t source, const struct rs_link *link,
+                   int64_t published_us)
 {
+    int64_t told_s = published_us / RS_SECOND_US;
     char text[512];
     struct rs_str part[] = {{(const char *)&source, sizeof source}, link->kind, link->issuer, link->number};
     uint32_t n = 0;
@@ -413,8 +418,9 @@ bool rs_quick_link(struct rs_quick *q, struct rs_arena *arena, int32_t source, c
     memcpy(key.b, &name, sizeof key.b);
     uint64_t tag = rs_table_tag(q->table, RS_TABLE_LINK, key);
     unsigned ignored;
-    if (known(q, tag, &ignored)) return false;
-    add_word(q, arena, tag);
+    bool there = known(q, tag, &ignored);
+    if (there) return told_s <= q->before_s;
+    if (told_s <= looked_s(q, source)) add_word(q, arena, tag);
     return true;
 }
 

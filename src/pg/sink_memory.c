@@ -118,7 +118,9 @@ static bool decide_refs(struct rs_work *work, struct rs_work_parcel *parcel)
         if (counts.facts_changed) rs_work_add_facts(work, at, ref);
         for (uint32_t i = 0; i < ref->report->link_count; i++) {
             const struct rs_link *link = &ref->report->link[i];
-            if (rs_quick_link(&parcel->quick, work->arena, source, link)) rs_work_add_link(work, at, ref, link);
+            if (rs_quick_link(&parcel->quick, work->arena, source, link, order.published_us)) {
+                rs_work_add_link(work, at, ref, link);
+            }
         }
     }
     return true;

@@ -181,18 +181,22 @@ static int put_facts(struct rs_work *work, struct rs_diag *diag)
 
 /* ---- links -------------------------------------------------------------------------- */
 
+/* Of a link counts when it was told first, in whichever order that is read. */
 static int put_links(struct rs_work *work, struct rs_diag *diag)
 {
     static const char add[] =
-        "INSERT INTO rastro.parcel_links (parcel_id, source, kind, issuer, number, published_at, topic, "
-        "kafka_partition, kafka_offset) SELECT w.* FROM unnest($1::bigint[], $2::smallint[], $3::text[], $4::text[], "
+        "INSERT INTO rastro.parcel_links AS l (parcel_id, source, kind, issuer, number, published_at, topic, "
+        "kafka_partition, kafka_offset) SELECT DISTINCT ON (1, 5, 4, 3, 2) w.* FROM ("
+        "SELECT parcel_id, source, kind COLLATE \"C\" AS kind, issuer COLLATE \"C\" AS issuer, "
+        "number COLLATE \"C\" AS number, at, t, p, o FROM unnest($1::bigint[], $2::smallint[], $3::text[], $4::text[], "
         "$5::text[], $6::timestamptz[], $7::smallint[], $8::int[], $9::bigint[]) "
-        "w (parcel_id, source, kind, issuer, number, at, t, p, o) "
-        "WHERE NOT EXISTS (SELECT FROM rastro.parcel_links l WHERE l.parcel_id = w.parcel_id "
-        "AND l.number = w.number COLLATE \"C\" AND l.issuer = w.issuer COLLATE \"C\" AND l.kind = w.kind "
-        "AND l.source = w.source) "
-        "ORDER BY w.parcel_id, w.number COLLATE \"C\", w.issuer COLLATE \"C\", w.kind, w.source, w.at, w.t, w.p, w.o "
-        "ON CONFLICT DO NOTHING RETURNING parcel_id";
+        "w (parcel_id, source, kind, issuer, number, at, t, p, o)) w "
+        "WHERE NOT EXISTS (SELECT FROM rastro.parcel_links l WHERE l.parcel_id = w.parcel_id AND l.number = w.number "
+        "AND l.issuer = w.issuer AND l.kind = w.kind AND l.source = w.source AND l.published_at <= w.at) "
+        "ORDER BY 1, 5, 4, 3, 2, w.at, w.t, w.p, w.o "
+        "ON CONFLICT (parcel_id, number, issuer, kind, source) DO UPDATE SET published_at = excluded.published_at, "
+        "topic = excluded.topic, kafka_partition = excluded.kafka_partition, kafka_offset = excluded.kafka_offset "
+        "WHERE excluded.published_at < l.published_at RETURNING parcel_id";
     struct rs_pg_params *p = &work->params;
     struct rs_pg_rows *rows;
     uint32_t n = work->link_n;

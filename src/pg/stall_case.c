@@ -324,11 +324,13 @@ static int load_hand_overs(struct loading *l, struct rs_diag *diag)
         "first AS (SELECT t.parcel_id, min(t.instant) AS at "
         "FROM rastro.event_states((SELECT array_agg(DISTINCT to_id) FROM given)) t WHERE t.state = 'current' "
         "AND t.kind = 's' AND t.stage NOT IN ('info', 'unknown') GROUP BY 1), "
-        "dated AS (SELECT g.asked, g.from_id, g.to_id, min(g.told) AS told, max(g.read) AS read, "
+        "dated AS (SELECT g.asked, g.from_id, g.to_id, "
+        "(SELECT p.number FROM rastro.parcel_list p WHERE p.parcel_id = g.from_id) AS number, "
+        "min(g.told) AS told, max(g.read) AS read, "
         "least(min(g.told), min(f.at)) AS at FROM given g LEFT JOIN first f ON f.parcel_id = g.to_id GROUP BY 1, 2, 3), "
         /* Of two numbers that name each other the one that was told to go on first had it first. */
         "one_way AS (SELECT d.* FROM dated d WHERE NOT EXISTS (SELECT FROM dated b WHERE b.asked = d.asked "
-        "AND b.from_id = d.to_id AND b.to_id = d.from_id AND (b.told, b.from_id) < (d.told, d.from_id))) "
+        "AND b.from_id = d.to_id AND b.to_id = d.from_id AND (b.told, b.number) < (d.told, d.number))) "
         "SELECT asked, min(at) FILTER (WHERE to_id = asked), min(at) FILTER (WHERE from_id = asked), "
         "(SELECT max(d.read) FROM dated d WHERE d.asked = o.asked) FROM one_way o GROUP BY 1 ORDER BY 1";
     /* clang-format on */

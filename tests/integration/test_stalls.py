@@ -52,7 +52,15 @@ class Stalls(support.Test):
                          f"revision FROM rastro.episodes {where} ORDER BY number, since, kind")]
 
     def wait_for(self, number, *expected):
-        self.wait_until(f"{number} has {expected}", lambda: self.episodes(number) == list(expected))
+        found = []
+
+        def there():
+            found[:] = self.episodes(number)
+            return found == list(expected)
+        try:
+            self.wait_until(f"{number} has {expected}", there)
+        except AssertionError as late:
+            self.fail(f"{late}, but {found}")
 
     def test_what_is_due_is_opened_and_nothing_else(self):
         self.tell(step("SILENT1", 30, "transit.arrived", "BR"), step("MOVES1", 3, "transit.arrived", "BR"),
@@ -267,6 +275,14 @@ class Stalls(support.Test):
         self.tell(step("FIRST1", 30, "transit.departed", "CN", next={"number": "NEXT1", "carrier": "correios"}),
                   step("NEXT1", 2, "transit.arrived", "BR"))
         self.wait_for("FIRST1", ("no_update", "e", 10, 2, 2))
+
+    def test_of_a_hand_over_counts_when_it_was_told_first(self):
+        linked = step("FIRST1", 30, "transit.departed", "CN", next={"number": "NEXT1", "carrier": "correios"})
+        self.tell(step("NEXT1", 40, "info.received", "BR"), linked)
+        self.start_ingest("scans")
+        self.wait_for("FIRST1", ("no_update", "e", 10, 0, 2))
+        support.publish(self.broker, "scans", [linked], more=True, at_ms=int((NOW - 5 * DAY) * 1000))
+        self.wait_for("FIRST1", ("no_update", "e", 10, 5, 3))
 
     def test_a_promise_that_is_put_off_is_not_broken_any_more(self):
         def order(updated, promised):

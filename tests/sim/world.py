@@ -186,9 +186,9 @@ class Family:
         self.used.add(at)
         return at
 
-    def partition(self, source, scattered=True):
+    def partition(self, source):
         choice = TOLD_ON[source]
-        return choice[int((self.chance.random() if self.scattered and scattered else self.home) * len(choice))]
+        return choice[int((self.chance.random() if self.scattered else self.home) * len(choice))]
 
     def delay(self):
         luck = self.chance.random()
@@ -234,9 +234,7 @@ class Family:
             self.facts[number] = True
         if link:
             body["next"] = {"number": link, "carrier": self.carriers[link][0]}
-        # Of a link counts when it was read first, so it is always told on one partition.
-        partition = self.partition(feed, not link)
-        self.messages.append(Message(published, partition, body, Scan(event, link)))
+        self.messages.append(Message(published, self.partition(feed), body, Scan(event, link)))
         return published
 
     def tell_order(self, order, at, names, **said):
@@ -465,8 +463,7 @@ class Family:
         for message in self.messages:
             message.at += self.chance.randrange(US)
             message.stamp = message.at
-            linked = isinstance(message.tells, Scan) and message.tells.link
-            if not message.again and not linked and self.often(0.1):
+            if not message.again and self.often(0.1):
                 midnight = message.at - message.at % DAY
                 message.stamp = min(max(message.at + self.span(-10 * MINUTE, 10 * MINUTE), midnight + 1), midnight + DAY - 1)
 

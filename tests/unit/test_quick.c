@@ -339,6 +339,65 @@ Test(quick, asks_the_rows_about_what_is_gone)
     }
 }
 
+/* A report of its own about a parcel that is settled, which it then is again. */
+static struct rs_quick *report_now(struct parcel *p, struct rs_report *report, const struct rs_view_order *order)
+{
+    struct rs_quick *q = new_quick(p);
+    struct rs_track_counts counts;
+    rs_table_pin(p->thread);
+    if (rs_table_find(p->thread, p->key, &q->ref)) rs_table_read(p->thread, q->ref, &q->parcel);
+    cr_assert(rs_quick_report(q, rs_test_arena(), report, 1, RS_LIT("source-1"), reading, true, 0, order, &counts));
+    p->base = q->ref;
+    rs_table_unpin(p->thread);
+    return q;
+}
+
+Test(quick, notes_every_hour_that_a_source_looks_more_often)
+{
+    struct parcel p;
+    open_parcel(&p);
+    static const struct rs_letter_text letter = {"a", 1};
+    int noted = 0;
+    for (int minute = 0; minute <= 240; minute += 20) {
+        struct rs_report report = rs_letter_report(&letter);
+        struct rs_view_order order = rs_letter_order(&letter);
+        report.looked_us = order.published_us = HOUR(1) + minute * RS_MINUTE_US;
+        struct rs_quick *q = report_now(&p, &report, &order);
+        noted += minute && q->state->view_n && q->state->view[0].changed;
+        merge(&p, q);
+    }
+    cr_assert_eq(noted, 4, "%d times in four hours", noted);
+    close_parcel(&p);
+}
+
+Test(quick, takes_a_link_that_was_told_earlier)
+{
+    static const struct {
+        const char *scans;
+        int64_t published; /* hours */
+        bool taken;
+    } cases[] = {
+        {"a", 10, true},    /* new */
+        {"a", 12, false},   /* again */
+        {"a b", 14, false}, /* again, beside a scan that is new */
+        {"a", 8, true},     /* earlier than it was known */
+        {"a b", 14, true},  /* the same message once more: that it is not earlier is not known */
+        {"a b", 15, false},
+    };
+    const struct rs_link link = {RS_LIT("last_mile"), RS_LIT("usps"), RS_LIT("NEXT1"), NULL};
+    struct parcel p;
+    open_parcel(&p);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct rs_letter_text letter = {cases[i].scans, 1, .published = cases[i].published, .part = true};
+        struct rs_report report = rs_letter_report(&letter);
+        struct rs_view_order order = rs_letter_order(&letter);
+        struct rs_quick *q = report_now(&p, &report, &order);
+        cr_assert_eq(rs_quick_link(q, rs_test_arena(), 1, &link, order.published_us), cases[i].taken, "case %zu", i);
+        merge(&p, q);
+    }
+    close_parcel(&p);
+}
+
 Test(quick, orders_heads_by_instant_then_source_then_sequence_then_rank)
 {
     struct rs_table_head low = {{5, 1, 1, 1}}, high = low;
