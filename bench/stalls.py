@@ -208,6 +208,37 @@ def stalled(reader, arguments):
     return (time.monotonic() - began) * 1e3, json.loads(out)
 
 
+def write_plans(path, pg, owner, reader, queries):
+    """How PostgreSQL answered each, as it logs them itself; see README.md."""
+    for setting in ("session_preload_libraries = auto_explain", "auto_explain.log_min_duration = 0",
+                    "auto_explain.log_analyze = on", "auto_explain.log_buffers = on"):
+        run(["psql", "-Xqc", f"ALTER DATABASE {owner['PGDATABASE']} SET {setting}"], owner)
+    with open(path, "w", encoding="utf-8") as out:
+        for name, arguments in queries.items():
+            with open(pg.log, encoding="utf-8") as log:
+                log.seek(0, os.SEEK_END)
+                stalled(reader, arguments)
+                said = log.read()
+            out.write(f"---- {name}: rastro stalled {' '.join(arguments)}\n")
+            for plan in re.findall(r"duration: ([\d.]+ ms)  plan:\n((?:\t.*\n)+)", said):
+                if " on episodes" in plan[1]:
+                    out.write(f"\n{plan[0]}\n{shortened(plan[1])}")
+            out.write("\n")
+
+
+def shortened(plan):
+    """Without the statement, what never ran, costs, buffers of each node, and ends of long lines."""
+    lines, skipped = [], None
+    for line in plan.expandtabs(4).splitlines():
+        depth = len(line) - len(line.lstrip())
+        if skipped is not None and depth > skipped:
+            continue
+        skipped = depth if "(never executed)" in line else None
+        if skipped is None and not line.lstrip().startswith(("Query Text:", "Buffers:")):
+            lines.append(re.sub(r"\(cost=\S+ rows=\d+ width=\d+\) ", "", line)[:160].rstrip())
+    return "\n".join(lines) + "\n"
+
+
 def measure_queries(options):
     now = time.time()
     at = {"yesterday": now - DAY, "today": now, "last_week": now - 7 * DAY, "next_year": now + 365 * DAY}
@@ -233,6 +264,8 @@ def measure_queries(options):
             times[name].append(stalled(reader, queries[name])[0])
         counts = [stalled(reader, COUNT)[0] for _ in range(10)]
         least = [stalled(reader, ["--carrier", "nobody"])[0] for _ in range(10)]
+        if options.plans:
+            write_plans(options.plans, pg, owner, reader, dict(queries, count=COUNT))
     lines = [[name, f"{median(ms):.1f}", f"{sorted(ms)[int(len(ms) * 0.99)]:.1f}"] for name, ms in times.items()]
     lines += [["--count --by", f"{median(counts):.0f}", f"{max(counts):.0f}"],
               ["a program that finds nothing", f"{median(least):.1f}", f"{max(least):.1f}"]]
@@ -254,6 +287,7 @@ def bench():
     parser.add_argument("--open", type=int, default=1000000, help="open episodes")
     parser.add_argument("--ended", type=int, default=20000000, help="and those that are over")
     parser.add_argument("--depth", type=int, default=100, help="pages of 1,000 before the late cursor")
+    parser.add_argument("--plans", metavar="FILE", help="where the plans of the queries are written")
     parser.add_argument("--repeats", type=int, default=100, help="of each query")
     options = parser.parse_args()
     figures, lines, differences = {}, [], 0

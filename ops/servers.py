@@ -144,6 +144,10 @@ class Postgres(Server):
         return os.path.join(self.dir, "data")
 
     @property
+    def log(self):
+        return os.path.join(self.dir, "run", "log")
+
+    @property
     def pgpass(self):
         return os.path.join(self.dir, "pgpass")
 
@@ -177,12 +181,11 @@ class Postgres(Server):
                     "logging_collector": "off", "log_min_messages": "warning"}
         settings.update(self.settings)
         options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
-        log = os.path.join(self.dir, "run", "log")
         try:
-            self.as_server_user(self.bin("pg_ctl"), "-D", self.data, "-l", log, "-w", "-t", "60", "-o", options,
+            self.as_server_user(self.bin("pg_ctl"), "-D", self.data, "-l", self.log, "-w", "-t", "60", "-o", options,
                                 "start")
         except subprocess.CalledProcessError as e:
-            tail = open(log).read()[-2000:] if os.path.exists(log) else ""
+            tail = open(self.log).read()[-2000:] if os.path.exists(self.log) else ""
             raise ServerError(f"PostgreSQL does not start: {e.stderr.decode()}\n{tail}") from e
         with open(os.path.join(self.data, "postmaster.pid")) as text:
             self.facts["pid"] = int(text.readline())

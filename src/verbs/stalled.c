@@ -358,6 +358,7 @@ int rs_verb_stalled(const struct rs_options *options, struct rs_diag *diag)
     if (!err) err = rs_stalled_begin(&s.query, diag);
     if (!err) err = read_feed(&s, diag);
     if (!err) err = rs_opt_flag(options, RS_OPT_COUNT) ? count(&s, diag) : list(&s, diag);
+    if (!err) err = rs_stalled_end(&s.query, diag);
     rs_pg_close(s.query.pg);
     rs_stalled_query_free(&s.query);
     return err;

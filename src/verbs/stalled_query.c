@@ -19,8 +19,8 @@
  * which is the order by silence alone; in others they are gathered.
  *
  * Limits.  Where hundreds of thousands pass that all lie at the end of the order, a
- * page takes as long as it takes to read them; so it does with --as-of in another
- * order, or with a range and nothing else.
+ * page takes as long as it takes to read them; so it does with a range and nothing
+ * else, and with --as-of in another order, where indexes alone are read, though.
  *
  * Every statement has the same parameters, whether it uses them or not. */
 #include "stalled_query.h"
@@ -32,8 +32,11 @@
 #include "rastro/strmap.h"
 #include "rastro/time.h"
 
-/* Rows that a walk looks at: along the index that carries what is filtered by, or
- * along others, and through those that are over. */
+/* Rows that a walk looks at for a row that is wanted, and altogether: along the index
+ * that carries what is filtered by, or along others, and through those that are over.
+ * Where it is in vain, one in so many passes at most, and few are left to gather. */
+#define WALK_EACH 200
+#define WALK_LEAST 5000
 #define WALK_COVERED 40000
 #define WALK 20000
 #define WALK_SPANS 8000
@@ -41,7 +44,9 @@
 /* More are not gathered where the walk sees no row itself. */
 #define GATHERED 150000
 
-#define SPANS 10 /* the last has no bound; see the index episodes_gone */
+/* Days; behind the last is one without a bound.  See the index episodes_gone. */
+static const int span_days[] = {2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256};
+enum { SPANS = sizeof span_days / sizeof *span_days };
 
 enum {
     P_KINDS = 1,
@@ -386,7 +391,7 @@ static void put_span(int span, struct rs_buf *sql)
 {
     put_gone(sql);
     rs_buf_printf(sql, " AND e.span = %d AND e.silent_since <= $%d", span, P_AS_OF);
-    if (span < SPANS) rs_buf_printf(sql, " AND e.silent_since > $%d - interval '%d days'", P_AS_OF, 1 << span);
+    if (span < SPANS) rs_buf_printf(sql, " AND e.silent_since > $%d - interval '%d days'", P_AS_OF, span_days[span]);
 }
 
 /* Those that are over, span by span, each in order where one is asked for. */
@@ -404,7 +409,7 @@ static void put_spans(const struct rs_stalled_query *q, const char *columns, boo
 }
 
 /* `most`: rows that it looks at; 0: no bound. */
-static void put_walk_of(const struct rs_stalled_query *q, int most, struct rs_buf *sql)
+static void put_walk_of(const struct rs_stalled_query *q, int64_t most, struct rs_buf *sql)
 {
     const char *key = orders[q->sort].key;
     bool past = q->as_of_us != RS_INSTANT_NONE;
@@ -422,7 +427,7 @@ static void put_walk_of(const struct rs_stalled_query *q, int most, struct rs_bu
     if (past) put_spans(q, columns, true, false, sql);
     rs_buf_puts(sql, RS_LIT(") e"));
     put_order(q, "e.key", sql);
-    if (most) rs_buf_printf(sql, " LIMIT %d", most);
+    if (most) rs_buf_printf(sql, " LIMIT %lld", (long long)most);
     rs_buf_puts(sql, RS_LIT(") e WHERE true"));
     put_filters(q, sql);
     put_order(q, "e.key", sql);
@@ -434,10 +439,16 @@ static bool walk_is_covered(const struct rs_stalled_query *q)
     return q->sort == RS_SORT_SILENT && q->kind_count != 1 && q->as_of_us == RS_INSTANT_NONE;
 }
 
+static int64_t walk_for(const struct rs_stalled_query *q, int64_t n)
+{
+    int64_t most = q->as_of_us != RS_INSTANT_NONE ? WALK_SPANS : walk_is_covered(q) ? WALK_COVERED : WALK;
+    int64_t enough = n * WALK_EACH > WALK_LEAST ? n * WALK_EACH : WALK_LEAST;
+    return walk_is_exact(q) ? 0 : enough < most ? enough : most;
+}
+
 static void put_walk(const struct rs_stalled_query *q, struct rs_buf *sql)
 {
-    int most = q->as_of_us != RS_INSTANT_NONE ? WALK_SPANS : walk_is_covered(q) ? WALK_COVERED : WALK;
-    put_walk_of(q, walk_is_exact(q) ? 0 : most, sql);
+    put_walk_of(q, q->walk, sql);
 }
 
 static void put_long_walk(const struct rs_stalled_query *q, struct rs_buf *sql)
@@ -514,6 +525,11 @@ int rs_stalled_begin(struct rs_stalled_query *q, struct rs_diag *diag)
     return err;
 }
 
+int rs_stalled_end(struct rs_stalled_query *q, struct rs_diag *diag)
+{
+    return rs_pg_script(q->pg, "COMMIT", diag);
+}
+
 /* The event that a clock started with is one of the parcel's own, or else of its
  * journey's, which fewer are asked for. */
 static const char words_sql[] =
@@ -568,6 +584,7 @@ int rs_stalled_rows(struct rs_stalled_query *q, int64_t n, struct rs_pg_rows **r
     bool walk = q->as_of_us == RS_INSTANT_NONE || q->sort == RS_SORT_SILENT;
     int64_t passing = 0;
     int err = RS_OK;
+    q->walk = walk_for(q, n);
     if (walk) {
         err = rs_pg_script(q->pg, walking, diag);
         if (!err) err = rows_of(q, put_walk, n, ret, diag);

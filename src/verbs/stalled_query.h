@@ -34,6 +34,7 @@ struct rs_stalled_query {
     int64_t as_of_us, now_us; /* as_of_us: RS_INSTANT_NONE is now */
     struct rs_buf text[16];   /* statements that are prepared, by their address */
     int text_count;
+    int64_t walk; /* rows that a walk looks at */
 };
 
 /* Reads the options.  RS_E_USAGE. */
@@ -44,8 +45,9 @@ void rs_stalled_query_free(struct rs_stalled_query *query);
 const char *rs_stalled_cursor_text(enum rs_stalled_sort sort, const struct rs_stalled_cursor *cursor,
                                    char ret[RS_STALLED_CURSOR_TEXT_MAX]);
 
-/* Begins to read what holds at one moment, `now_us`. */
+/* Begins, and ends, to read what holds at one moment, `now_us`. */
 int rs_stalled_begin(struct rs_stalled_query *query, struct rs_diag *diag);
+int rs_stalled_end(struct rs_stalled_query *query, struct rs_diag *diag);
 
 /* Up to `n` rows behind the cursor. */
 enum {
