@@ -8,6 +8,7 @@ stalled` takes over 1 M open and 20 M ended episodes).  README.md has the detail
 """
 import argparse
 import json
+import math
 import os
 import random
 import re
@@ -15,8 +16,9 @@ import subprocess
 import time
 
 from common import (BUILD, FEED, RASTRO, Bench, BenchError, drop_database, finish, main, median,
-                    new_rastro_database, run, say, settle, table, write_feed)
+                    new_rastro_database, run, say, settle, table)
 from ingest import Ingest
+from servers import wait_for
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TABLE = os.path.join(BUILD, "bench", "bench_stalls")
@@ -26,6 +28,11 @@ DAY = 86400
 
 def instant(seconds):
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{int(seconds * 1000) % 1000:03d}Z"
+
+
+def p99(values):
+    """The least that 99 of 100 do not exceed."""
+    return sorted(values)[math.ceil(len(values) * 0.99) - 1]
 
 
 # ---- the table's slots -------------------------------------------------------------------
@@ -101,82 +108,97 @@ ANALYZE rastro.deadlines;
 """
 SILENT = 2000        # parcels that become due
 FROM, TO = 60, 180   # seconds after they were told of
+EVERY = 5            # seconds between two publications of the load
+LOADED = 200000      # parcels that it is of
+
+
+def message(feed, number, at):
+    return json.dumps({"rastro": "event/1", "feed": feed, "number": number, "carrier": "correios", "origin": "CN",
+                       "destination": "BR", "event": {"code": "ARR", "status": "transit.arrived", "text": "Arrived at facility",
+                                                      "time": instant(at), "place": {"country": "BR", "city": "Curitiba"}}})
 
 
 def write_silent(path, start):
     """Parcels of a source of their own whose ten days end while we look."""
     due = {}
-    with open(path, "wb") as out:
-        out.write(b"rastro-feed 1\tquiet:1\n")
+    with open(path, "w", encoding="utf-8") as out:
+        out.write("rastro-feed 1\tquiet:1\n")
         for i in range(SILENT):
             at = start + FROM + (TO - FROM) * i / SILENT
             number = f"QUIET{i:06d}"
             due[number] = at
-            message = {"rastro": "event/1", "feed": "quiet", "number": number, "carrier": "correios", "origin": "CN",
-                       "destination": "BR", "event": {"code": "ARR", "status": "transit.arrived",
-                                                      "time": instant(at - 10 * DAY), "place": {"country": "BR"}}}
-            out.write(b"quiet\t0\t%d\t\\N\t%s\n" % (int(start * 1000), json.dumps(message).encode()))
+            out.write(f"quiet\t0\t{int(start * 1000)}\t\\N\t{message('quiet', number, at - 10 * DAY)}\n")
     return due
 
 
-def write_load(source, target):
-    """The same messages, published now."""
-    now = b"%d" % int(time.time() * 1000)
-    with open(source, "rb") as text, open(target, "wb") as out:
-        out.write(next(text))
-        for line in text:
-            topic, partition, _, rest = line.split(b"\t", 3)
-            out.write(b"\t".join((topic, partition, now, rest)))
+def write_load(path, first, count):
+    """One scan each, of a moment ago."""
+    now = time.time()
+    before, after = message("load", "LOAD#", now).split("#")
+    with open(path, "w", encoding="utf-8") as out:
+        out.write("rastro-feed 1\tscans:12\n")
+        for i in range(first, first + count):
+            out.write(f"scans\t{i % 12}\t{int(now * 1000)}\t\\N\t{before}{i % LOADED:07d}{after}\n")
 
 
-def read_alerts(pg, kafka, expected, seconds):
-    """{number: when Kafka got its alert, in seconds}"""
+def read_alerts(kafka, seconds):
+    """{number: when Kafka got its alert, in seconds}, of those that became silent."""
     deadline = time.time() + seconds
-    while time.time() < deadline:
+    while True:
         found = {}
         for line in run([ADMIN, kafka.brokers, "read", "alerts"]).splitlines():
             _, _, at_ms, _, value = line.split("\t", 4)
             event = json.loads(value)
             if event["type"].endswith("opened.v1"):
                 found.setdefault(event["subject"], int(at_ms) / 1000)
-        if len(found) >= expected:
+        if len(found) >= SILENT:
             return found
+        if time.time() > deadline:
+            raise BenchError(f"{len(found)} of {SILENT} alerts came within {seconds} s")
         time.sleep(2)
-    raise BenchError(f"{len(found)} of {expected} alerts came within {seconds} s")
 
 
 def measure_due(options):
     with Bench() as folder:
         kafka, pg = folder.start_kafka(), folder.start_postgres()
         writer, owner = new_rastro_database(pg, "due")
-        say(f"due: {options.waiting:,} parcels that wait")
-        pg.psql(WAITING.format(waiting=options.waiting), database="due")
-        file, load, silent = folder.path("feed"), folder.path("load"), folder.path("silent")
-        write_feed(file, "--kind", "one-event", "--messages", str(options.load), "--topics", "scans:12",
-                   "--both", "0", "--bad", "0")
+        load, silent = folder.path("load"), folder.path("silent")
         for topic, partitions in (("scans", 12), ("quiet", 1), ("alerts", 1)):
             run([ADMIN, kafka.brokers, "create", topic, str(partitions)])
-        process = subprocess.Popen(
-            [RASTRO, "ingest", "--brokers", kafka.brokers, "--topic", "scans", "--topic", "quiet", "--group", "due",
-             "--alerts", "alerts", "--log-level", "warn"], env=dict(os.environ, **writer))
+        where = ["--brokers", kafka.brokers, "--topic", "scans", "--topic", "quiet", "--group", "due", "--alerts", "alerts"]
+        ingest = [RASTRO, "ingest", *where, "--log-level", "warn"]
+        wait_for("the topics to be there", lambda: not subprocess.run(
+            [RASTRO, "check", *where], env=dict(os.environ, **writer), capture_output=True).returncode, 30)
+        run(ingest + ["--until-end"], writer)  # the rules are known from then on, so that nothing is looked at for them
+        say(f"due: {options.waiting:,} parcels that wait")
+        pg.psql(WAITING.format(waiting=options.waiting), database="due")
+        settle(pg)
+        process = subprocess.Popen(ingest, env=dict(os.environ, **writer))
         try:
-            due = write_silent(silent, time.time())
-            run([FEED, "--from", silent, "--brokers", kafka.brokers, "--append"])
             began = time.time()
+            due = write_silent(silent, began)
+            run([FEED, "--from", silent, "--brokers", kafka.brokers, "--append"])
+            published = 0
             while time.time() < began + TO:
-                write_load(file, load)
+                turn = time.time()
+                write_load(load, published, options.load * EVERY)
                 run([FEED, "--from", load, "--brokers", kafka.brokers, "--append"])
-            told = read_alerts(pg, kafka, SILENT, 120)
+                published += options.load * EVERY
+                time.sleep(max(0, turn + EVERY - time.time()))
+            told = read_alerts(kafka, 120)
+            rows = 0
+            while rows < SILENT + published and time.time() < began + TO + 180:
+                time.sleep(2)
+                rows = int(pg.value("SELECT count(*) FROM rastro.event_rows", database="due"))
+            seconds = time.time() - began
         finally:
             process.terminate()
             process.wait(15)
-        rows = int(pg.value("SELECT count(*) FROM rastro.event_rows", database="due"))
     late = sorted(told[number] - at for number, at in due.items())
-    wrong = sum(number not in due for number in told) + sum(seconds < 0 for seconds in late)
-    figures = {"due_s": round(median(late), 2), "due_p99_s": round(late[int(len(late) * 0.99)], 2),
-               "due_rows_per_s": round(rows / TO)}
-    lines = [["seconds from due to published", f"{figures['due_s']:.1f}"],
-             ["of the 99th of a hundred", f"{figures['due_p99_s']:.1f}"],
+    wrong = sum(number not in due for number in told) + sum(moment < 0 for moment in late) + abs(SILENT + published - rows)
+    figures = {"due_s": round(median(late), 2), "due_p99_s": round(p99(late), 2),
+               "due_rows_per_s": round(rows / seconds)}
+    lines = [["seconds from due to published", f"{figures['due_s']:.1f}", f"{figures['due_p99_s']:.1f}"],
              ["rows/s written meanwhile", f"{figures['due_rows_per_s']:,}"]]
     return figures, lines, wrong
 
@@ -248,6 +270,7 @@ def measure_queries(options):
         say(f"queries: {options.open:,} open and {options.ended:,} ended episodes")
         run(["psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-v", f"open={options.open}", "-v", f"ended={options.ended}",
              "-f", os.path.join(HERE, "stalls.sql")], owner)
+        settle(pg)
         reader = dict(pg.env("rastro_reader"), PGDATABASE="queries")
         queries = {name: [part.format(**{key: instant(value) for key, value in at.items()}) for part in parts]
                    for name, parts in QUERIES.items()}
@@ -266,10 +289,10 @@ def measure_queries(options):
         least = [stalled(reader, ["--carrier", "nobody"])[0] for _ in range(10)]
         if options.plans:
             write_plans(options.plans, pg, owner, reader, dict(queries, count=COUNT))
-    lines = [[name, f"{median(ms):.1f}", f"{sorted(ms)[int(len(ms) * 0.99)]:.1f}"] for name, ms in times.items()]
+    lines = [[name, f"{median(ms):.1f}", f"{p99(ms):.1f}"] for name, ms in times.items()]
     lines += [["--count --by", f"{median(counts):.0f}", f"{max(counts):.0f}"],
               ["a program that finds nothing", f"{median(least):.1f}", f"{max(least):.1f}"]]
-    worst = max(sorted(ms)[int(len(ms) * 0.99)] for ms in times.values())
+    worst = max(p99(ms) for ms in times.values())
     figures = {"query_p99_ms": round(worst, 1), "count_ms": round(median(counts)), "program_ms": round(median(least), 1)}
     return figures, lines, 0
 
@@ -283,7 +306,7 @@ def bench():
     parser.add_argument("--pairs", type=int, default=10, metavar="N", help="how often everything is measured")
     parser.add_argument("--only", choices=PARTS, help="one part")
     parser.add_argument("--waiting", type=int, default=10000000, help="parcels that wait")
-    parser.add_argument("--load", type=int, default=100000, help="messages that are published at once meanwhile")
+    parser.add_argument("--load", type=int, default=20000, help="messages that are published a second meanwhile")
     parser.add_argument("--open", type=int, default=1000000, help="open episodes")
     parser.add_argument("--ended", type=int, default=20000000, help="and those that are over")
     parser.add_argument("--depth", type=int, default=100, help="pages of 1,000 before the late cursor")

@@ -8,11 +8,12 @@
  * writes its proof, so that costs nothing; candidates that this does not show wait
  * for us (detector.c).  Of all other parcels the detector hears by a row in its
  * inbox, one a batch:
- *   - a new one, with the earliest instant at which a clock of it can have begun;
+ *   - a new one, with the earliest instant at which a clock of it can have begun:
+ *     it is looked at when the shortest wait behind that is over;
  *   - now: what changes clocks otherwise than a scan that comes in time.  Late
- *     scans, those behind newer ones, those after a long silence, at or behind the end of a journey, what
- *     says that a source has given up; facts, links, orders; and what sources
- *     stopped reporting.
+ *     scans, those behind newer ones, those after a long silence, at or behind the
+ *     end of a journey, what says that a source has given up; promises, facts of a
+ *     parcel that was known, links, orders; and what sources stopped reporting.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -133,7 +134,6 @@ static int64_t news_of(const struct rs_work_parcel *parcel)
         bool woke = before == RS_INSTANT_NONE || known->instant_us > before + SILENCE_US;
         if (late || woke || ended) return INT64_MIN;
     }
-    if (first != never && parcel->s10 == RS_S10_BAD && !parcel->exists) return INT64_MIN;
     return first;
 }
 
@@ -184,16 +184,33 @@ static int32_t minute_of(int64_t us)
     return minute < 0 || minute > INT32_MAX ? 0 : (int32_t)minute;
 }
 
+/* Of new parcels with facts that promise nothing: when they were told of; else
+ * `never`. */
+static int64_t *note_facts(struct rs_work *work)
+{
+    int64_t *ret = rs_arena_get(work->arena, ((size_t)work->parcel_n + 1) * sizeof *ret);
+    for (uint32_t i = 0; i < work->parcel_n; i++) ret[i] = never;
+    for (uint32_t i = 0; i < work->facts_n; i++) {
+        const struct rs_work_facts *f = &work->facts[i];
+        int64_t told = published_of(work, f->message);
+        if (work->parcel[f->parcel].exists || f->facts->promised.to_us != RS_INSTANT_NONE) work->told[f->parcel] = true;
+        else if (told < ret[f->parcel]) ret[f->parcel] = told;
+    }
+    return ret;
+}
+
 static void find_news(struct rs_work *work)
 {
     bool *told = told_flags(work);
-    for (uint32_t i = 0; i < work->facts_n; i++) told[work->facts[i].parcel] = true;
+    const int64_t *facts = note_facts(work);
     work->entry = rs_arena_get(work->arena, ((size_t)work->parcel_n + 1) * sizeof *work->entry);
     work->news = rs_arena_get(work->arena, ((size_t)work->parcel_n + 1) * sizeof *work->news);
     for (uint32_t i = 0; i < work->parcel_n; i++) {
         const struct rs_work_parcel *parcel = &work->parcel[i];
         int64_t news = told[i] ? INT64_MIN : news_of(parcel);
+        if (!parcel->exists && facts[i] < news) news = facts[i];
         if (news == never) continue;
+        if (!parcel->exists && parcel->s10 == RS_S10_BAD) news = INT64_MIN;
         work->news[work->news_n++] = parcel->id;
         if (news != INT64_MIN && parcel->exists) continue; /* a scan that comes in time */
         work->entry[work->entry_n++] = (struct rs_entry){parcel->id, source_of(work, parcel), minute_of(news)};

@@ -266,6 +266,16 @@ class Stalls(support.Test):
         self.wait_until("its end is shown", lambda: shown()[-1]["episodes"][0]["until"] is not None)
         self.assertLess(len(shown()), 6, "once for each change, not for each look")
 
+    # ---- what is looked at, and when
+
+    def test_a_new_parcel_is_looked_at_when_it_may_be_due_and_not_before(self):
+        self.tell(step("MOVES1", 3, "transit.arrived", "BR"), step("OVER1", 2, "delivered.signed", "BR"), hour_ago=True)
+        self.ingest("scans", options=["--detector", "off"])
+        said = "SELECT p.number, u.minute FROM rastro.stall_inbox i, unnest(i.parcel, i.minute) u (parcel_id, minute) " \
+            "JOIN rastro.parcels p USING (parcel_id) ORDER BY 1"
+        minutes = {number: int(minute) and round((NOW / 60 - int(minute)) / 1440) for number, minute in self.sql(said)}
+        self.assertEqual(minutes, {"MOVES1": 3, "OVER1": 0})
+
     # ---- what else changes a clock
 
     def test_a_hand_over_ends_the_first_numbers_stall(self):

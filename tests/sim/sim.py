@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Months of feed in minutes against a known truth: the stall detector simulated.
 
-    sim.py                       seeds 1 to 20; RASTRO_TEST_LONG=1: a larger world
+    sim.py                       seeds 1 to 20
+    sim.py --large               worlds of 200,000 parcels over 60 days, the better part of an hour each; with a
+                                 build without sanitizers (RASTRO_BUILD)
     sim.py --seed 7              one seed again
     sim.py --seed 7 --family 31  and what is known of that family
 
@@ -478,16 +480,19 @@ def show(seed, i, options, schema):
 
 
 def main():
-    long = os.environ.get("RASTRO_TEST_LONG") == "1"
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--families", type=int, default=200000 if long else 250)
-    parser.add_argument("--days", type=int, default=60 if long else 45)
-    parser.add_argument("--check-days", type=int, default=10 if long else 1)
+    parser.add_argument("--families", type=int)
+    parser.add_argument("--days", type=int)
+    parser.add_argument("--check-days", type=int)
+    parser.add_argument("--large", action="store_true")
     parser.add_argument("--schedule", choices=SCHEDULES)
     parser.add_argument("--family", type=int)
     options = parser.parse_args()
+    options.families = options.families or (160000 if options.large else 250)
+    options.days = options.days or (60 if options.large else 45)
+    options.check_days = options.check_days or (10 if options.large else 1)
     try:
         support.servers.Postgres.bin("initdb")
     except support.servers.ServerError as e:
