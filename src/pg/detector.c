@@ -282,11 +282,12 @@ static int round_of(struct rs_detector *d, struct rs_detector_counts *ret, struc
     return err ? err : open_ripe(d, ret, diag);
 }
 
+/* A statement that was planned while tables were empty must do when they are large. */
 static int prepare_session(struct rs_detector *d, struct rs_diag *diag)
 {
     static const char settings[] =
-        "SET search_path = pg_catalog, pg_temp; SET jit = off; SET statement_timeout = '10min'; "
-        "SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '30s'";
+        "SET search_path = pg_catalog, pg_temp; SET jit = off; SET enable_seqscan = off; "
+        "SET statement_timeout = '10min'; SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '30s'";
     d->settled = false;
     return rs_pg_script(d->desk.pg, settings, diag);
 }

@@ -8,7 +8,8 @@
 /* Partitions that are further behind than this have the machine to themselves. */
 #define BEHIND_US (10 * RS_MINUTE_US)
 
-/* What concerns a parcel may concern the others of its journey and of its orders.
+/* What concerns a parcel may concern the others of its journey, which most have none
+ * of, and of its orders.
  * A new one that others were handed over to has their past, and clocks that began
  * there. */
 int rs_detector_take_in(struct rs_detector *d, struct rs_detector_counts *counts, struct rs_diag *diag)
@@ -20,7 +21,10 @@ int rs_detector_take_in(struct rs_detector *d, struct rs_detector_counts *counts
         "FROM taken, unnest(taken.parcel, taken.source, taken.minute) u (parcel_id, source, minute) GROUP BY 1), "
         "touched AS MATERIALIZED (SELECT parcel_id, source FROM entry WHERE minute = 0), "
         "wider AS ("
-        "SELECT j.parcel_id, t.source FROM touched t, LATERAL rastro.journey(t.parcel_id) j (parcel_id) "
+        "SELECT j.parcel_id, t.source FROM touched t JOIN rastro.parcels p USING (parcel_id), "
+        "LATERAL rastro.journey(t.parcel_id) j (parcel_id) "
+        "WHERE EXISTS (SELECT FROM rastro.parcel_links l WHERE l.parcel_id = t.parcel_id) "
+        "OR EXISTS (SELECT FROM rastro.parcel_links l WHERE l.number = p.number) "
         "UNION SELECT o.parcel_id, t.source FROM touched t JOIN rastro.shipment_updates u USING (parcel_id) "
         "JOIN rastro.shipment_updates o USING (marketplace, order_id) "
         "UNION SELECT unnest(ARRAY[l.parcel_id, e.parcel_id]), e.source FROM entry e "
