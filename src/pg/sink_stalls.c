@@ -186,15 +186,15 @@ static int32_t minute_of(int64_t us)
 
 /* Of new parcels with facts that promise nothing: when they were told of; else
  * `never`. */
-static int64_t *note_facts(struct rs_work *work)
+static int64_t *note_facts(const struct rs_work *work, bool *told)
 {
     int64_t *ret = rs_arena_get(work->arena, ((size_t)work->parcel_n + 1) * sizeof *ret);
     for (uint32_t i = 0; i < work->parcel_n; i++) ret[i] = never;
     for (uint32_t i = 0; i < work->facts_n; i++) {
         const struct rs_work_facts *f = &work->facts[i];
-        int64_t told = published_of(work, f->message);
-        if (work->parcel[f->parcel].exists || f->facts->promised.to_us != RS_INSTANT_NONE) work->told[f->parcel] = true;
-        else if (told < ret[f->parcel]) ret[f->parcel] = told;
+        int64_t at = published_of(work, f->message);
+        if (work->parcel[f->parcel].exists || f->facts->promised.to_us != RS_INSTANT_NONE) told[f->parcel] = true;
+        else if (at < ret[f->parcel]) ret[f->parcel] = at;
     }
     return ret;
 }
@@ -202,7 +202,7 @@ static int64_t *note_facts(struct rs_work *work)
 static void find_news(struct rs_work *work)
 {
     bool *told = told_flags(work);
-    const int64_t *facts = note_facts(work);
+    const int64_t *facts = note_facts(work, told);
     work->entry = rs_arena_get(work->arena, ((size_t)work->parcel_n + 1) * sizeof *work->entry);
     work->news = rs_arena_get(work->arena, ((size_t)work->parcel_n + 1) * sizeof *work->news);
     for (uint32_t i = 0; i < work->parcel_n; i++) {

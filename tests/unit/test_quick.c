@@ -370,11 +370,24 @@ Test(quick, notes_every_hour_that_a_source_looks_more_often)
     close_parcel(&p);
 }
 
+/* Whether a link of a message of that hour is taken. */
+static bool tell_link(struct parcel *p, const char *scans, int64_t hour)
+{
+    const struct rs_link link = {RS_LIT("last_mile"), RS_LIT("usps"), RS_LIT("NEXT1"), NULL};
+    struct rs_letter_text letter = {scans, 1, .published = hour, .part = true};
+    struct rs_report report = rs_letter_report(&letter);
+    struct rs_view_order order = rs_letter_order(&letter);
+    struct rs_quick *q = report_now(p, &report, &order);
+    bool taken = rs_quick_link(q, rs_test_arena(), 1, &link, order.published_us);
+    merge(p, q);
+    return taken;
+}
+
 Test(quick, takes_a_link_that_was_told_earlier)
 {
     static const struct {
         const char *scans;
-        int64_t published; /* hours */
+        int64_t hour;
         bool taken;
     } cases[] = {
         {"a", 10, true},    /* new */
@@ -384,17 +397,23 @@ Test(quick, takes_a_link_that_was_told_earlier)
         {"a b", 14, true},  /* the same message once more: that it is not earlier is not known */
         {"a b", 15, false},
     };
-    const struct rs_link link = {RS_LIT("last_mile"), RS_LIT("usps"), RS_LIT("NEXT1"), NULL};
     struct parcel p;
     open_parcel(&p);
     for (size_t i = 0; i < COUNT(cases); i++) {
-        struct rs_letter_text letter = {cases[i].scans, 1, .published = cases[i].published, .part = true};
-        struct rs_report report = rs_letter_report(&letter);
-        struct rs_view_order order = rs_letter_order(&letter);
-        struct rs_quick *q = report_now(&p, &report, &order);
-        cr_assert_eq(rs_quick_link(q, rs_test_arena(), 1, &link, order.published_us), cases[i].taken, "case %zu", i);
-        merge(&p, q);
+        cr_assert_eq(tell_link(&p, cases[i].scans, cases[i].hour), cases[i].taken, "case %zu", i);
     }
+    close_parcel(&p);
+}
+
+Test(quick, takes_an_earlier_link_though_nothing_was_new_beside_the_later_one)
+{
+    struct parcel p;
+    open_parcel(&p);
+    static const struct rs_letter_text first = {"a", 1, .published = 5, .part = true};
+    tell(&p, &first, 1);
+    settle(&p);
+    cr_assert(tell_link(&p, "a", 10));
+    cr_assert(tell_link(&p, "a", 8));
     close_parcel(&p);
 }
 
