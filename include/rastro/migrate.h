@@ -13,7 +13,7 @@
 #include "rastro/profile.h"
 
 /* The versions that this release works with. */
-#define RS_SCHEMA_VERSION_MIN 15
+#define RS_SCHEMA_VERSION_MIN 16
 
 struct rs_migration {
     int version;

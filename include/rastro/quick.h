@@ -60,6 +60,11 @@ bool rs_quick_report(struct rs_quick *quick, struct rs_arena *arena, const struc
 bool rs_quick_link(struct rs_quick *quick, struct rs_arena *arena, int32_t source, const struct rs_link *link,
                    int64_t published_us);
 
+/* Whether a message that was published then may be the first that told of the
+ * parcel; asked once a batch, of its earliest one, behind its reports.  PostgreSQL
+ * keeps the first time. */
+bool rs_quick_first(struct rs_quick *quick, struct rs_arena *arena, int64_t published_us);
+
 /* The total order as far as a hint needs it: ties of two sources whose names
  * start alike, and of two keys, are broken by their first bytes. */
 int rs_quick_head_cmp(const struct rs_table_head *a, const struct rs_table_head *b, void *self);

@@ -173,6 +173,22 @@ static void set_look(struct rs_quick *q, struct rs_arena *arena, int32_t source,
     q->look[q->look_n++] = (struct rs_table_look){(uint16_t)source, look};
 }
 
+/* When the parcel was first told of is kept as the look of no source: since the
+ * table keeps the greater value, as the milliseconds, which are Kafka's, that were
+ * left then until an end of time. */
+#define NO_SOURCE UINT16_MAX
+#define END_OF_TIME_MS (INT64_C(1) << 43)
+
+/* In memory, or each message that comes again would be asked of PostgreSQL. */
+bool rs_quick_first(struct rs_quick *q, struct rs_arena *arena, int64_t published_us)
+{
+    int64_t told_ms = published_us / 1000;
+    int64_t left = told_ms > 0 && told_ms < END_OF_TIME_MS ? END_OF_TIME_MS - told_ms : 1;
+    if (left <= looked_s(q, NO_SOURCE)) return false;
+    set_look(q, arena, NO_SOURCE, left);
+    return true;
+}
+
 /* ---- the newest event ------------------------------------------------------------------------ */
 
 static uint64_t prefix_of(struct rs_str name)
@@ -479,6 +495,7 @@ void rs_quick_of_rows(struct rs_quick *q, struct rs_arena *arena, bool uniform,
         q->word[q->word_n++] = rs_table_tag(q->table, RS_TABLE_FP, k->fp) | flags;
         if (apart(self, k->source)) q->word[q->word_n++] = rs_table_tag(q->table, RS_TABLE_SAID, k->said) | flags;
         raise_look(q, arena, k->source, k->published_us);
+        rs_quick_first(q, arena, k->published_us);
     }
     for (uint32_t i = 0; i < state->view_n; i++) {
         count_of_rows(q, &state->view[i]);

@@ -47,11 +47,21 @@ void rs_work_add_link(struct rs_work *work, uint32_t parcel, const struct rs_wor
                                                        link};
 }
 
+/* It was first told of by the earliest of its events, or earlier. */
+static bool may_be_first(const struct rs_work_parcel *parcel)
+{
+    for (uint32_t i = 0; i < parcel->state.known_n; i++) {
+        if (parcel->state.known[i].published_us <= parcel->told_us) return false;
+    }
+    return true;
+}
+
 /* By all that is known of the parcel, which stands in its state. */
 void rs_work_decide(struct rs_work *work, struct rs_work_parcel *parcel)
 {
     uint32_t at = (uint32_t)(parcel - work->parcel);
     parcel->way = RS_WAY_ROWS;
+    parcel->earlier = may_be_first(parcel);
     if (work->sink->options.stages) {
         const struct rs_known *head = rs_track_head(&parcel->state);
         parcel->before = head ? head->status : NULL;

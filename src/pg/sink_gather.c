@@ -57,11 +57,16 @@ static void add_ref(struct rs_work *work, struct rs_work_ref *list, const struct
     struct rs_table_key name = name_of(work->sink, key);
     uint32_t *slot = slot_of(work, name);
     if (!*slot) {
-        work->parcel[work->parcel_n] = (struct rs_work_parcel){.key = *key, .name = name, .s10 = s10};
+        work->parcel[work->parcel_n] = (struct rs_work_parcel){
+            .key = *key, .name = name, .s10 = s10, .told_us = INT64_MAX};
         rs_table_prefetch_slot(work->sink->table, name);
         *slot = ++work->parcel_n;
     }
-    work->parcel[*slot - 1].ref_n++;
+    struct rs_work_parcel *parcel = &work->parcel[*slot - 1];
+    const struct rs_message *m = &rs_work_message(work, message)->message;
+    int64_t told_us = report ? m->published_us : m->shipment->updated_us;
+    if (told_us < parcel->told_us) parcel->told_us = told_us;
+    parcel->ref_n++;
     list[work->ref_n++] = (struct rs_work_ref){key, s10, message, report, *slot - 1};
 }
 

@@ -157,6 +157,7 @@ bool rs_work_decide_quick(struct rs_work *work, struct rs_work_parcel *parcel)
     quick->thread = work->sink->table;
     if (decide_refs(work, parcel) && (!quick->ref.record || rs_table_unchanged(quick->thread, quick->ref))) {
         parcel->way = RS_WAY_QUICK;
+        parcel->earlier = rs_quick_first(quick, work->arena, parcel->told_us);
         note_before(work->sink->options.catalog, parcel);
         return true;
     }
@@ -216,6 +217,7 @@ void rs_work_sum_up(struct rs_work *work, struct rs_work_parcel *parcel)
 {
     parcel->quick.table = work->sink->options.memory->table;
     rs_quick_of_rows(&parcel->quick, work->arena, is_uniform(work->sink, &parcel->state), may_set_apart, work->sink);
+    rs_quick_first(&parcel->quick, work->arena, parcel->told_us);
 }
 
 static void merge(struct rs_work *work, struct rs_work_parcel *parcel)

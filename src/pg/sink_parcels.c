@@ -98,8 +98,8 @@ void rs_work_list_fresh(struct rs_work *work)
 
 static const char s10_letters[] = {'n', 'y', 'b'};
 
-#define PARCEL_COLUMNS "parcel_id, s10, issuer, number, discriminator"
-#define PARCEL_COLUMN_COUNT 5
+#define PARCEL_COLUMNS "parcel_id, first_told_at, s10, issuer, number, discriminator"
+#define PARCEL_COLUMN_COUNT 6
 
 /* A plan's parcels are new, or the plan is wrong: then a key ends it. */
 static int copy_new_rows(struct rs_work *work, struct rs_diag *diag)
@@ -112,6 +112,7 @@ static int copy_new_rows(struct rs_work *work, struct rs_diag *diag)
         char *to = rs_copy_row(&work->more, PARCEL_COLUMN_COUNT,
                                (size_t)key->issuer.n + key->number.n + key->discriminator.n);
         to = rs_copy_int8(to, parcel->id);
+        to = rs_copy_time(to, parcel->told_us);
         to = rs_copy_char(to, s10_letters[parcel->s10]);
         to = rs_copy_bytes(to, key->issuer.p, key->issuer.n);
         to = rs_copy_bytes(to, key->number.p, key->number.n);
@@ -136,6 +137,7 @@ static void put_new_rows(struct rs_work *work)
     }                                                                        \
     rs_pg_array_close(params)
     EACH_NEW(RS_PG_INT8, rs_pg_array_int8(params, parcel->id));
+    EACH_NEW(RS_PG_TIME, rs_pg_array_time(params, parcel->told_us));
     EACH_NEW(RS_PG_CHAR, rs_pg_array_bytes(params, &s10_letters[parcel->s10], 1));
     put_texts(work, work->fresh, work->fresh_n, issuer_of);
     put_texts(work, work->fresh, work->fresh_n, number_of);
@@ -180,9 +182,11 @@ static int find_losers(struct rs_work *work, struct rs_diag *diag)
  * the safe path those that somebody else inserted meanwhile are looked up. */
 int rs_work_parcels(struct rs_work *work, struct rs_diag *diag)
 {
-    static const char add[] = "INSERT INTO rastro.parcels (" PARCEL_COLUMNS ") "
-                              "SELECT * FROM unnest($1::bigint[], $2::\"char\"[], $3::text[], $4::text[], $5::text[]) "
-                              "ON CONFLICT DO NOTHING RETURNING parcel_id";
+    static const char add[] =
+        "INSERT INTO rastro.parcels (" PARCEL_COLUMNS ") "
+        "SELECT * FROM unnest($1::bigint[], $2::timestamptz[], $3::\"char\"[], $4::text[], $5::text[], "
+        "$6::text[]) "
+        "ON CONFLICT DO NOTHING RETURNING parcel_id";
     if (!work->fresh_n) return RS_OK;
     if (work->planned) return copy_new_rows(work, diag);
     put_new_rows(work);

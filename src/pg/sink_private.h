@@ -36,6 +36,8 @@ struct rs_work_parcel {
     bool exists;         /* its row was there before this batch */
     bool added;          /* its row is inserted by this transaction */
     uint32_t ref, ref_n; /* its references, in the messages' order */
+    int64_t told_us;     /* the earliest of them: Kafka's time of a report, an order's own of an order */
+    bool earlier;        /* it may be the first that tells of the parcel */
     struct rs_quick quick;
     struct rs_table_ref base;       /* what the table had before the rows were read */
     struct rs_parcel_state state;   /* by ROWS: all that is known; by QUICK: what is new */

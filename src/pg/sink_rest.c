@@ -309,6 +309,46 @@ static int put_shipments(struct rs_work *work, struct rs_diag *diag)
     return RS_OK;
 }
 
+/* ---- when parcels were first told of --------------------------------------------------------- */
+
+static int by_parcel_id(const void *a, const void *b)
+{
+    const struct rs_work_parcel *const *x = a, *const *y = b;
+    return ((*x)->id > (*y)->id) - ((*x)->id < (*y)->id);
+}
+
+/* Orders have rows that say when they were told. */
+static bool is_earlier(const struct rs_work *work, const struct rs_work_parcel *parcel)
+{
+    bool reported = false;
+    if (!parcel->exists || !parcel->earlier) return false;
+    for (uint32_t r = parcel->ref; r < parcel->ref + parcel->ref_n; r++) reported |= work->ref[r].report != NULL;
+    return reported;
+}
+
+/* What is read of one partition may have been told before what was read of
+ * another, and say nothing that is new. */
+static int put_first_told(struct rs_work *work, struct rs_diag *diag)
+{
+    static const char set[] =
+        "UPDATE rastro.parcels p SET first_told_at = w.at FROM unnest($1::bigint[], $2::timestamptz[]) "
+        "w (id, at) WHERE p.parcel_id = w.id AND w.at < coalesce(p.first_told_at, 'infinity') "
+        "RETURNING p.parcel_id";
+    const struct rs_work_parcel **parcel = rs_arena_get(work->arena, ((size_t)work->parcel_n + 1) * sizeof *parcel);
+    struct rs_pg_rows *rows;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < work->parcel_n; i++) {
+        if (is_earlier(work, &work->parcel[i])) parcel[n++] = &work->parcel[i];
+    }
+    if (!n) return RS_OK;
+    qsort(parcel, n, sizeof *parcel, by_parcel_id);
+    EACH(work, n, RS_PG_INT8, rs_pg_array_int8(&work->params, parcel[i]->id));
+    EACH(work, n, RS_PG_TIME, rs_pg_array_time(&work->params, parcel[i]->told_us));
+    int err = rs_pg_run(work->pg, set, &work->params, &rows, diag);
+    if (!err) rs_work_note_told(work, rows);
+    return err;
+}
+
 /* ---- wordings ---------------------------------------------------------------------------- */
 
 static uint32_t collect_wordings(const struct rs_work *work, struct rs_work_wording *ret)
@@ -370,6 +410,7 @@ int rs_work_rest(struct rs_work *work, struct rs_diag *diag)
     int err = put_changes(work, diag);
     if (!err) err = put_facts(work, diag);
     if (!err) err = put_links(work, diag);
+    if (!err) err = put_first_told(work, diag);
     if (!err) err = put_wordings(work, diag);
     return err ? err : put_shipments(work, diag);
 }

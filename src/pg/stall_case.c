@@ -277,9 +277,10 @@ static int load_facts(struct loading *l, struct rs_diag *diag)
 
 static int load_parcels(struct loading *l, struct rs_diag *diag)
 {
-    static const char sql[] = "SELECT a.asked, p.number, p.issuer, p.s10, p.bad_check_digit, least(p.recorded_at, "
-                              "(SELECT min(u.updated_at) FROM rastro.shipment_list u WHERE u.parcel_id = p.parcel_id)) "
-                              "FROM " ASKED "JOIN rastro.parcel_list p ON p.parcel_id = a.asked ORDER BY 1";
+    static const char sql[] =
+        "SELECT a.asked, p.number, p.issuer, p.s10, p.bad_check_digit, least(p.recorded_at, p.first_told_at, "
+        "(SELECT min(u.updated_at) FROM rastro.shipment_list u WHERE u.parcel_id = p.parcel_id)) "
+        "FROM " ASKED "JOIN rastro.parcel_list p ON p.parcel_id = a.asked ORDER BY 1";
     struct rs_pg_rows *rows;
     int err = ask(l, sql, &rows, diag);
     for (int r = 0; !err && r < rs_pg_count(rows); r++) {

@@ -13,7 +13,8 @@ READER_FUNCTIONS = {"timeline", "event_states", "event_words", "parcel_status", 
                     "iana", "stall_kind"}
 # Everything that a writer changes; the rest it only adds to.
 WRITER_UPDATES = {"positions", "proofs", "source_views", "quarantined_events", "progress", "deadlines", "episodes",
-                  "feeds", "storms", "origins(seen_at)", "rules_versions(applied_at)", "topics(name)"} | {
+                  "feeds", "storms", "origins(seen_at)", "rules_versions(applied_at)", "topics(name)",
+                  "parcels(first_told_at)"} | {
                       f"parcel_links({column})" for column in ("published_at", "topic", "kafka_partition", "kafka_offset")}
 # What waits there is taken out.
 QUEUES = {"stall_inbox", "outbox", "deadlines"}

@@ -294,6 +294,14 @@ class Stalls(support.Test):
         support.publish(self.broker, "scans", [linked], more=True, at_ms=int((NOW - 5 * DAY) * 1000))
         self.wait_for("FIRST1", ("no_update", "e", 10, 5, 3))
 
+    def test_a_parcel_counts_from_when_it_was_told_of_first(self):
+        told = step("NEVER1", 1, "info.received")
+        self.tell(told)
+        self.start_ingest("scans")
+        self.wait_until("it is there", lambda: self.value("SELECT count(*) FROM rastro.events") == "1")
+        support.publish(self.broker, "scans", [told], more=True, at_ms=int((NOW - 9 * DAY) * 1000))
+        self.wait_for("NEVER1", ("never_scanned", "o", 2, None, 1))
+
     def test_a_promise_that_is_put_off_is_not_broken_any_more(self):
         def order(updated, promised):
             return {"rastro": "shipment/1", "marketplace": "m", "order": "o-1", "updated": ago(updated),

@@ -417,6 +417,54 @@ Test(quick, takes_an_earlier_link_though_nothing_was_new_beside_the_later_one)
     close_parcel(&p);
 }
 
+/* Whether a message of that hour may be the first that told of the parcel. */
+static bool tell_first(struct parcel *p, const char *scans, int64_t hour)
+{
+    struct rs_letter_text letter = {scans, 1, .published = hour, .part = true};
+    struct rs_report report = rs_letter_report(&letter);
+    struct rs_view_order order = rs_letter_order(&letter);
+    struct rs_quick *q = report_now(p, &report, &order);
+    bool first = rs_quick_first(q, rs_test_arena(), order.published_us);
+    merge(p, q);
+    return first;
+}
+
+Test(quick, knows_when_a_parcel_was_first_told_of)
+{
+    static const struct {
+        const char *scans;
+        int64_t hour;
+        bool first;
+    } cases[] = {
+        {"a", 10, true},   /* new */
+        {"a", 12, false},  /* again */
+        {"a", 8, true},    /* the same, told earlier */
+        {"a", 8, false},   /* that message once more */
+        {"a b", 9, false}, /* a scan that is new does not make it the first */
+        {"a b", 7, true},
+    };
+    struct parcel p;
+    open_parcel(&p);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        cr_assert_eq(tell_first(&p, cases[i].scans, cases[i].hour), cases[i].first, "case %zu", i);
+    }
+    close_parcel(&p);
+}
+
+Test(quick, knows_of_rows_when_a_parcel_was_first_told_of)
+{
+    static const struct rs_letter_text letters[] = {{"a", 1, .published = 5, .part = true},
+                                                    {"a b", 2, .published = 9, .part = true}};
+    struct parcel p;
+    open_parcel(&p);
+    tell(&p, letters, 2);
+    settle(&p);
+    struct rs_quick *q = decide_by_rows(&p, letters, 0);
+    cr_assert_not(rs_quick_first(q, rs_test_arena(), HOUR(6)));
+    cr_assert(rs_quick_first(q, rs_test_arena(), HOUR(4)));
+    close_parcel(&p);
+}
+
 Test(quick, orders_heads_by_instant_then_source_then_sequence_then_rank)
 {
     struct rs_table_head low = {{5, 1, 1, 1}}, high = low;
