@@ -13,7 +13,7 @@
 #include "rastro/profile.h"
 
 /* The versions that this release works with. */
-#define RS_SCHEMA_VERSION_MIN 16
+#define RS_SCHEMA_VERSION_MIN 17
 
 struct rs_migration {
     int version;

@@ -31,6 +31,10 @@ struct loading {
 #define ASKED "unnest($1::bigint[]) a (asked) "
 #define JOURNEYS "WITH j AS MATERIALIZED (SELECT * FROM unnest($1::bigint[], $2::bigint[]) j (asked, parcel_id)) "
 
+/* A parcel's events, found by its id: OFFSET keeps them from being joined otherwise. */
+#define BY_PARCEL(name, id) \
+    "CROSS JOIN LATERAL (SELECT * FROM rastro.event_state_list s WHERE s.parcel_id = " id " OFFSET 0) " name " "
+
 /* When a row was told: Kafka's time of its message, unless that lies ahead of when
  * it was read. */
 #define TOLD(row) "least(" row ".published_at, " row ".recorded_at)"
@@ -121,13 +125,14 @@ static struct rs_str country_at(struct loading *l, const struct rs_pg_rows *rows
 /* ---- events ------------------------------------------------------------------------ */
 
 /* clang-format off */
-static const char events_sql[] = JOURNEYS
-    "SELECT j.asked, t.instant, t.status, t.kind, t.fp, t.country, t.region, t.city, t.marks, t.parcel_id = j.asked, "
-    "t.source, coalesce(t.text, t.code), p.number, coalesce(t.city, t.place), " TOLD("t") ", t.state = 'current', "
-    "t.published_at "
-    "FROM rastro.event_states((SELECT array_agg(DISTINCT parcel_id) FROM j), coalesce($3, 'infinity'::timestamptz)) t "
-    "JOIN j USING (parcel_id) JOIN rastro.parcel_list p USING (parcel_id) "
-    "ORDER BY j.asked, t.state = 'current', t.instant, t.source, coalesce(t.sequence, 0), t.rank, t.fp";
+#define EVENTS(from) JOURNEYS                                                                                              \
+    "SELECT j.asked, t.instant, t.status, t.kind, t.fp, t.country, t.region, t.city, t.marks, t.parcel_id = j.asked, "     \
+    "t.source, coalesce(t.text, t.code), p.number, coalesce(t.city, t.place), " TOLD("t") ", t.state = 'current', "        \
+    "t.published_at FROM j JOIN rastro.parcel_list p USING (parcel_id) " from                                              \
+    "ORDER BY j.asked, t.state = 'current', t.instant, t.source, coalesce(t.sequence, 0), t.rank, t.fp"
+static const char events_sql[] = EVENTS(BY_PARCEL("t", "j.parcel_id"));
+static const char events_as_of_sql[] = EVENTS(
+    "JOIN rastro.event_states((SELECT array_agg(DISTINCT parcel_id) FROM j), $3) t USING (parcel_id) ");
 /* clang-format on */
 enum {
     E_ASKED,
@@ -175,9 +180,10 @@ static void take_event(struct loading *l, const struct rs_pg_rows *rows, int r, 
 static int load_events(struct loading *l, struct rs_diag *diag)
 {
     struct rs_pg_rows *rows;
+    bool now = l->as_of_us == RS_INSTANT_NONE;
     put_journeys(l);
-    rs_pg_time(&l->params, l->as_of_us);
-    int err = rs_pg_run(l->pg, events_sql, &l->params, &rows, diag);
+    if (!now) rs_pg_time(&l->params, l->as_of_us);
+    int err = rs_pg_run(l->pg, now ? events_sql : events_as_of_sql, &l->params, &rows, diag);
     for (int r = 0, end; !err && r < rs_pg_count(rows); r = end) {
         struct rs_stall_case *c = case_of(l, rows, r);
         end = behind(rows, r);
@@ -322,8 +328,8 @@ static int load_hand_overs(struct loading *l, struct rs_diag *diag)
         "UNION ALL SELECT a.asked, l.parcel_id, a.asked, l.published_at, " TOLD("l") " FROM " ASKED
         "JOIN rastro.parcel_list p ON p.parcel_id = a.asked JOIN rastro.link_list l ON l.number = p.number "
         "AND (l.issuer IS NULL OR p.issuer IS NULL OR p.issuer = l.issuer) WHERE l.parcel_id <> a.asked), "
-        "first AS (SELECT t.parcel_id, min(t.instant) AS at "
-        "FROM rastro.event_states((SELECT array_agg(DISTINCT to_id) FROM given)) t WHERE t.state = 'current' "
+        "first AS (SELECT t.parcel_id, min(t.instant) AS at FROM (SELECT DISTINCT to_id FROM given) g "
+        BY_PARCEL("t", "g.to_id") "WHERE t.state = 'current' "
         "AND t.kind = 's' AND t.stage NOT IN ('info', 'unknown') GROUP BY 1), "
         "dated AS (SELECT g.asked, g.from_id, g.to_id, "
         "(SELECT p.number FROM rastro.parcel_list p WHERE p.parcel_id = g.from_id) AS number, "

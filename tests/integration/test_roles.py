@@ -7,7 +7,7 @@ import support
 from support import CONFIG, OWNER, READER, WRITER, servers
 
 READER_VIEWS = {"change_log", "parcel_list", "link_list", "fact_list", "look_list", "shipment_list", "position_list",
-                "feed_list", "feed_usual", "held_list", "slowest_list", "episode_list", "outbox_list", "gap_list", "quarantine_list",
+                "event_state_list", "feed_list", "feed_usual", "held_list", "slowest_list", "episode_list", "outbox_list", "gap_list", "quarantine_list",
                 "quarantine_bytes", "dictionary_list", "shape_list", "totals", "migrations", "settings"}
 READER_FUNCTIONS = {"timeline", "event_states", "event_words", "parcel_status", "find_parcels", "journey", "mark_names",
                     "iana", "stall_kind"}
