@@ -1,8 +1,7 @@
 """A simulated world: families of numbers that belong together, what is told of
 them, when and where, and what somebody knows of them who has read some of it.
 
-A family is made from the seed and its number alone, so a world of any size needs no
-memory: whoever wants a family makes it again.
+A family is made from the seed and its number alone.
 
 Kafka's time lies within minutes of when a message is appended, not in order within
 a partition, and on the same day; so at each midnight all that was appended and all
@@ -55,17 +54,17 @@ PROFILE = {
 }
 
 RULES = [
-    {"name": "express-br", "kind": "no_update", "service": "EXPRESS", "leg": "domestic", "lane": "BR-BR", "after": "P3D",
+    {"name": "express-br", "kind": "no_update", "service": "EXPRESS", "leg": "domestic", "lane": "BR-BR", "after": "P4D",
      "working_days": "BR"},
     {"name": "customs-stands-still", "kind": "no_update", "leg": "customs", "lane": "*-PL", "after": "P6D",
      "pause": ["customs.held", "customs.info_needed"]},
     {"name": "held-by-customs-br", "kind": "no_update", "stage": "customs.held", "lane": "*-BR", "after": "never"},
     {"name": "last-mile-us", "kind": "no_update", "leg": "last_mile", "lane": "*-US", "after": "P4D",
      "working_days": "destination"},
-    {"name": "usps", "kind": "no_update", "carrier": "usps", "leg": "domestic", "after": "P2DT12H",
+    {"name": "usps", "kind": "no_update", "carrier": "usps", "leg": "domestic", "after": "P3DT12H",
      "working_days": "origin", "pause": ["exception"]},
     {"name": "stuck-soon", "kind": "stuck", "stage": ["transit", "customs"], "after": "P8D"},
-    {"name": "overdue-express", "kind": "overdue", "service": ["express"], "after": "P1D", "working_days": "BR"},
+    {"name": "overdue-express", "kind": "overdue", "service": ["express"], "after": "P3D", "working_days": "BR"},
 ]
 
 
@@ -142,7 +141,7 @@ class History:
 class World:
     def __init__(self, seed, families, days, statuses):
         self.seed, self.families, self.days, self.statuses = seed, families, days, statuses
-        self.end = START + days * DAY
+        self.end, self.made = START + days * DAY, {}
         chance = random.Random(f"{seed} outages")
         self.outages = {}
         for source in FEEDS[:3] + ("sim", "orders"):
@@ -150,7 +149,9 @@ class World:
             self.outages[source] = (begin, begin + int(chance.uniform(0.5, 6) * DAY))
 
     def family(self, i):
-        return Warm(self, i) if i < len(WARM) else Family(self, i)
+        if i not in self.made:
+            self.made[i] = Warm(self, i) if i < len(WARM) else Family(self, i)
+        return self.made[i]
 
 
 class Family:
@@ -170,6 +171,7 @@ class Family:
         self.tell_again()
         self.stamp()
         self.messages.sort(key=lambda m: m.at)
+        del self.chance, self.used
 
     # ---- chances
 
