@@ -73,6 +73,9 @@ int rs_quick_head_cmp(const struct rs_table_head *a, const struct rs_table_head 
  * RS_INSTANT_NONE; the rank of that status, and whether it was an end. */
 int64_t rs_quick_head_before(const struct rs_quick *quick, uint16_t *ret_rank, bool *ret_ended);
 
+/* Whether the parcel was scanned before this batch, see rs_track_scans. */
+bool rs_quick_scanned_before(const struct rs_quick *quick);
+
 /* The event of this batch that gives the parcel its status now; NULL: none does. */
 const struct rs_known *rs_quick_head_now(const struct rs_quick *quick);
 

@@ -129,8 +129,7 @@ bool rs_table_unchanged(struct rs_table_thread *thread, struct rs_table_ref ref)
 #define RS_TABLE_ENDED 1u /* delivered or so: may leave first */
 #define RS_TABLE_MIXED 2u /* events were read under several readings */
 #define RS_TABLE_HAS_HEAD 4u
-#define RS_TABLE_LATE 8u          /* an event came behind a newer one */
-#define RS_TABLE_CONTRADICTED 16u /* an event came behind the end */
+#define RS_TABLE_IN_HANDS 8u /* somebody had it in hands */
 
 #define RS_TABLE_NO_STATUS 0xffffu
 

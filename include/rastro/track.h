@@ -159,6 +159,10 @@ const struct rs_known *rs_track_head(const struct rs_parcel_state *state);
 /* Whether an event can give a parcel its status. */
 bool rs_track_moves(const struct rs_known *known);
 
+/* Whether it says that somebody had the parcel in hands: no announcement, and nothing
+ * that is planned or that a source concludes. */
+bool rs_track_scans(const struct rs_known *known);
+
 /* Neither superseded nor no longer reported. */
 static inline bool rs_track_reported(const struct rs_known *known)
 {

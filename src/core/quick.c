@@ -240,11 +240,6 @@ static bool had_ended(const struct rs_quick *q)
     return q->ref.record && q->parcel.marks & RS_TABLE_ENDED;
 }
 
-static bool has_ended(const struct rs_quick *q)
-{
-    return q->marks & RS_TABLE_HAS_HEAD ? q->marks & RS_TABLE_ENDED : had_ended(q);
-}
-
 int64_t rs_quick_head_before(const struct rs_quick *q, uint16_t *ret_rank, bool *ret_ended)
 {
     const struct rs_table_head *head = head_before(q);
@@ -252,6 +247,11 @@ int64_t rs_quick_head_before(const struct rs_quick *q, uint16_t *ret_rank, bool 
     if (!head) return RS_INSTANT_NONE;
     *ret_rank = (uint16_t)(head->word[3] >> 48);
     return (int64_t)head->word[0];
+}
+
+bool rs_quick_scanned_before(const struct rs_quick *q)
+{
+    return (q->before && q->before->marks & RS_TABLE_IN_HANDS) || (q->ref.record && q->parcel.marks & RS_TABLE_IN_HANDS);
 }
 
 const struct rs_known *rs_quick_head_now(const struct rs_quick *q)
@@ -270,11 +270,8 @@ static void weigh(struct rs_quick *q, uint32_t at)
     if (!rs_track_moves(k)) return;
     struct rs_table_head head = head_of(k);
     const struct rs_table_head *old = newest(q);
-    if (old && rs_quick_head_cmp(&head, old, NULL) < 0) {
-        q->marks |= RS_TABLE_LATE;
-        return;
-    }
-    if (old && has_ended(q)) q->marks |= RS_TABLE_CONTRADICTED;
+    if (rs_track_scans(k)) q->marks |= RS_TABLE_IN_HANDS;
+    if (old && rs_quick_head_cmp(&head, old, NULL) < 0) return;
     q->marks = (q->marks & ~RS_TABLE_ENDED) | RS_TABLE_HAS_HEAD | (k->status->ends ? RS_TABLE_ENDED : 0);
     q->head = head;
 }
@@ -505,6 +502,10 @@ void rs_quick_of_rows(struct rs_quick *q, struct rs_arena *arena, bool uniform,
     const struct rs_known *head = rs_track_head(state);
     q->whole = true;
     q->marks = uniform ? 0 : RS_TABLE_MIXED;
+    for (uint32_t i = 0; i < state->known_n; i++) {
+        const struct rs_known *k = &state->known[i];
+        if (rs_track_reported(k) && rs_track_scans(k)) q->marks |= RS_TABLE_IN_HANDS;
+    }
     if (!head) return;
     q->marks |= RS_TABLE_HAS_HEAD | (head->status->ends ? RS_TABLE_ENDED : 0);
     q->head = head_of(head);

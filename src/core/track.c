@@ -432,6 +432,12 @@ bool rs_track_moves(const struct rs_known *known)
     return known->status && known->status->moves && known->kind != RS_EVENT_PLANNED && !(known->marks & RS_MARK_future);
 }
 
+bool rs_track_scans(const struct rs_known *known)
+{
+    return rs_track_moves(known) && known->kind == RS_EVENT_SCAN && !(known->marks & RS_MARK_synthetic) &&
+           !rs_str_is(known->status->stage, "info");
+}
+
 const struct rs_known *rs_track_head(const struct rs_parcel_state *s)
 {
     const struct rs_known *head = NULL;

@@ -145,7 +145,7 @@ static void note_before(const struct rs_catalog *catalog, struct rs_work_parcel 
     parcel->before_us = rs_quick_head_before(&parcel->quick, &rank, &parcel->before_ended);
     bool known = parcel->before_us != RS_INSTANT_NONE && rank < catalog->status_count;
     parcel->before = known ? &catalog->status[rank] : NULL;
-    bool scanned = known && !rs_str_is(parcel->before->stage, "info");
+    bool scanned = known && !rs_str_is(parcel->before->stage, "info") && rs_quick_scanned_before(&parcel->quick);
     if (!scanned) parcel->before_us = RS_INSTANT_NONE;
 }
 

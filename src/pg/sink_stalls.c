@@ -84,8 +84,8 @@ void rs_sink_forget_watched(struct rs_sink *sink)
 static const int64_t never = INT64_MAX;
 
 /* Before this batch: the newest scan, or RS_INSTANT_NONE, and whether it was over.
- * What was announced was not scanned: the first scan is news, since it may be one
- * that comes before the dispatch. */
+ * What was announced, or concluded by a source, was not scanned: the first scan is
+ * news, since it may be one that comes before the dispatch. */
 static int64_t known_before(const struct rs_work_parcel *parcel, bool *ret_ended)
 {
     int64_t newest = RS_INSTANT_NONE;
@@ -93,6 +93,7 @@ static int64_t known_before(const struct rs_work_parcel *parcel, bool *ret_ended
         *ret_ended = parcel->before_ended;
         return parcel->before_us;
     }
+    bool scanned = false;
     *ret_ended = false;
     for (uint32_t i = 0; i < parcel->state.known_n; i++) {
         const struct rs_known *known = &parcel->state.known[i];
@@ -100,8 +101,9 @@ static int64_t known_before(const struct rs_work_parcel *parcel, bool *ret_ended
         if (rs_str_is(known->status->stage, "info")) continue;
         if (known->instant_us > newest) newest = known->instant_us;
         *ret_ended |= known->status->ends;
+        scanned |= rs_track_scans(known);
     }
-    return newest;
+    return scanned ? newest : RS_INSTANT_NONE;
 }
 
 static bool is_at_an_end(const struct rs_status *status)

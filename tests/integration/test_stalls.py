@@ -276,6 +276,20 @@ class Stalls(support.Test):
         minutes = {number: int(minute) and round((NOW / 60 - int(minute)) / 1440) for number, minute in self.sql(said)}
         self.assertEqual(minutes, {"MOVES1": 3, "OVER1": 0})
 
+    def test_the_first_scan_is_looked_at_though_its_source_had_concluded_something(self):
+        """It may be one that comes before the dispatch."""
+        def told(*scans):
+            return {"trackingNumber": "9200190500010200000018", "trackingEvents": [
+                {"eventType": "x", "eventCode": code, "eventTimestamp": ago(days)[:-1], "GMTTimestamp": ago(days)}
+                for code, days in scans]}
+        self.start_ingest("scans=usps", options=["--detector", "off"])
+        self.tell(told(("DX", 0.2)))
+        self.wait_until("it is there", lambda: self.value("SELECT count(*) FROM rastro.events") == "1")
+        self.sql("DELETE FROM rastro.stall_inbox")
+        self.tell(told(("DX", 0.2), ("03", 0.1)))
+        self.wait_until("its scan is there", lambda: self.value("SELECT count(*) FROM rastro.events") == "2")
+        self.assertEqual(self.sql("SELECT unnest(minute) FROM rastro.stall_inbox"), [["0"]])
+
     # ---- what else changes a clock
 
     def test_a_hand_over_ends_the_first_numbers_stall(self):

@@ -465,6 +465,28 @@ Test(quick, knows_of_rows_when_a_parcel_was_first_told_of)
     close_parcel(&p);
 }
 
+Test(quick, knows_whether_a_parcel_was_scanned)
+{
+    static const struct {
+        const char *scans;
+        bool before;
+    } cases[] = {{"s", false}, {"s i", false}, {"s i p", false}, {"s i p a", false}, {"s i p a b", true}};
+    rs_special_scan['s'] = (struct rs_special_scan){.status = "accepted.scan", .marks = RS_MARK_synthetic};
+    rs_special_scan['i'] = (struct rs_special_scan){.status = "info.received"};
+    rs_special_scan['p'] = (struct rs_special_scan){.status = "delivered.other", .kind = RS_EVENT_PLANNED};
+    struct parcel p;
+    open_parcel(&p);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct rs_letter_text letter = {cases[i].scans, (int64_t)i + 1, .part = true};
+        tell(&p, &letter, 1);
+        cr_assert_eq(rs_quick_scanned_before(p.under_way), cases[i].before, "case %zu", i);
+    }
+    settle(&p);
+    struct rs_quick *q = decide_by_rows(&p, NULL, 0);
+    cr_assert(q->marks & RS_TABLE_IN_HANDS);
+    close_parcel(&p);
+}
+
 Test(quick, orders_heads_by_instant_then_source_then_sequence_then_rank)
 {
     struct rs_table_head low = {{5, 1, 1, 1}}, high = low;

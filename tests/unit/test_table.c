@@ -233,14 +233,14 @@ static void merge_head(uint64_t parcel, bool whole, uint64_t head, uint32_t mark
 Test(table, keeps_the_newest_head_with_its_status_and_end)
 {
     merge_head(5, true, 10, RS_TABLE_ENDED, 4);
-    merge_head(5, false, 9, RS_TABLE_LATE, 3);
+    merge_head(5, false, 9, RS_TABLE_IN_HANDS, 3);
     struct rs_table_parcel parcel = parcel_of(5);
     cr_expect(parcel.head.word[0] == 10 && parcel.head.word[3] == 4 && parcel.status == 4);
-    cr_expect(parcel.marks == (RS_TABLE_HAS_HEAD | RS_TABLE_ENDED | RS_TABLE_LATE));
-    merge_head(5, false, 11, RS_TABLE_CONTRADICTED, RS_TABLE_NO_STATUS);
+    cr_expect(parcel.marks == (RS_TABLE_HAS_HEAD | RS_TABLE_ENDED | RS_TABLE_IN_HANDS));
+    merge_head(5, false, 11, RS_TABLE_MIXED, RS_TABLE_NO_STATUS);
     parcel = parcel_of(5);
     cr_expect(parcel.head.word[0] == 11 && parcel.status == 4);
-    cr_expect(parcel.marks == (RS_TABLE_HAS_HEAD | RS_TABLE_CONTRADICTED | RS_TABLE_LATE), "%x", parcel.marks);
+    cr_expect(parcel.marks == (RS_TABLE_HAS_HEAD | RS_TABLE_MIXED | RS_TABLE_IN_HANDS), "%x", parcel.marks);
     merge_head(5, true, 2, 0, 1);
     parcel = parcel_of(5);
     cr_expect(parcel.head.word[0] == 2 && parcel.status == 1 && parcel.marks == RS_TABLE_HAS_HEAD);
