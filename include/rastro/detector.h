@@ -39,7 +39,7 @@ void rs_detector_close(struct rs_detector *detector); /* NULL is fine */
 
 /* A bounded piece of work.  After RS_E_SERVER the next call connects again; after
  * RS_E_CONFLICT it is simply called again.  RS_E_CONFIG: other rules have the
- * version of ours. */
+ * version of ours.  After any other error another member may lead. */
 int rs_detector_round(struct rs_detector *detector, struct rs_detector_counts *ret, struct rs_diag *diag);
 
 #endif

@@ -29,7 +29,6 @@ struct rs_detector_thread {
     bool draining;
     int64_t deadline_us;
     int retry_ms;
-    bool hopeless;
 };
 
 static void count(struct rs_pipeline *p, const struct rs_detector_counts *c)
@@ -41,16 +40,19 @@ static void count(struct rs_pipeline *p, const struct rs_detector_counts *c)
     rs_add_relaxed_u64(&to->stalls_withdrawn, c->withdrawn);
 }
 
+/* Rules may be read anew, and whatever the server refused may change; whether
+ * another member does better shows meanwhile. */
+static bool is_lasting(int err)
+{
+    return err && rs_err_class(err) != RS_CLASS_RETRY;
+}
+
 static int after_failure(struct rs_detector_thread *t, int err, const struct rs_diag *diag)
 {
-    if (rs_err_class(err) == RS_CLASS_RETRY) {
-        rs_warn_every(10, "detector: %s", diag->text);
-    } else {
-        rs_error("detector: %s; this member detects no stalls", diag->text);
-        t->hopeless = true;
-    }
     t->retry_ms = t->retry_ms ? t->retry_ms * 2 : RETRY_MIN_MS;
-    if (t->retry_ms > RETRY_MAX_MS) t->retry_ms = RETRY_MAX_MS;
+    if (t->retry_ms > RETRY_MAX_MS || is_lasting(err)) t->retry_ms = RETRY_MAX_MS;
+    if (is_lasting(err)) rs_error("detector: %s; this member detects no stalls until that is mended", diag->text);
+    else rs_warn_every(10, "detector: %s", diag->text);
     return t->retry_ms;
 }
 
@@ -72,7 +74,7 @@ static bool is_drained(const struct rs_detector_thread *t, const struct rs_detec
     if (!t->draining) return false;
     bool late = rs_mono_us(t->pipeline->options.clock) > t->deadline_us || rs_load_acquire_bool(&t->pipeline->stop);
     if (late && !err && c->more) rs_info("detector: parcels are left to be looked at; whoever runs next goes on");
-    return late || t->hopeless || (!err && (!c->leads || (!c->more && !c->waits)));
+    return late || is_lasting(err) || (!err && (!c->leads || (!c->more && !c->waits)));
 }
 
 static bool read_letter(struct rs_detector_thread *t, int wait_ms)
@@ -94,7 +96,7 @@ static void *detect_loop(void *self)
         struct rs_detector_counts counts = {0};
         struct rs_diag diag = {0};
         int64_t from = rs_mono_us(clock);
-        int err = t->hopeless ? RS_OK : rs_detector_round(t->detector, &counts, &diag);
+        int err = rs_detector_round(t->detector, &counts, &diag);
         if (!err) {
             count(t->pipeline, &counts);
             t->retry_ms = 0;

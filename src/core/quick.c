@@ -251,7 +251,8 @@ int64_t rs_quick_head_before(const struct rs_quick *q, uint16_t *ret_rank, bool 
 
 bool rs_quick_scanned_before(const struct rs_quick *q)
 {
-    return (q->before && q->before->marks & RS_TABLE_IN_HANDS) || (q->ref.record && q->parcel.marks & RS_TABLE_IN_HANDS);
+    return (q->before && q->before->marks & RS_TABLE_IN_HANDS) ||
+           (q->ref.record && q->parcel.marks & RS_TABLE_IN_HANDS);
 }
 
 const struct rs_known *rs_quick_head_now(const struct rs_quick *q)

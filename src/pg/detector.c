@@ -294,6 +294,14 @@ static int prepare_session(struct rs_detector *d, struct rs_diag *diag)
     return rs_pg_script(d->desk.pg, settings, diag);
 }
 
+/* So that another member may lead. */
+static void step_down(struct rs_detector *d)
+{
+    struct rs_diag ignored;
+    if (rs_pg_alive(d->desk.pg)) rs_pg_script(d->desk.pg, "SELECT pg_advisory_unlock_all()", &ignored);
+    d->settled = false;
+}
+
 int rs_detector_round(struct rs_detector *d, struct rs_detector_counts *ret, struct rs_diag *diag)
 {
     *ret = (struct rs_detector_counts){0};
@@ -302,7 +310,9 @@ int rs_detector_round(struct rs_detector *d, struct rs_detector_counts *ret, str
         err = rs_pg_reopen(d->desk.pg, diag);
         if (!err) err = prepare_session(d, diag);
     }
-    return err ? err : round_of(d, ret, diag);
+    if (!err) err = round_of(d, ret, diag);
+    if (err && rs_err_class(err) != RS_CLASS_RETRY) step_down(d);
+    return err;
 }
 
 int rs_detector_open(const struct rs_detector_options *options, struct rs_detector **ret, struct rs_diag *diag)

@@ -184,6 +184,21 @@ class Stalls(support.Test):
             text.write(rules.replace("P7D", "P8D"))
         process = self.detect("--rules", path)
         self.wait_until("it is said", lambda: "version 1 is in use and says something else" in self.said(process))
+        with open(path, "w", encoding="utf-8") as text:
+            text.write(rules.replace("P7D", "P8D").replace('"version": 1', '"version": 2'))
+        process.send_signal(signal.SIGHUP)
+        self.wait_until("those of another version are taken", lambda: self.value(
+            "SELECT max(version) FROM rastro.rules_versions") == "2")
+
+    def test_a_detector_that_a_statement_fails_lets_another_lead_and_goes_on_when_it_is_mended(self):
+        self.sql("REVOKE INSERT ON rastro.episodes FROM rastro_writer")
+        self.addCleanup(self.sql, "GRANT INSERT ON rastro.episodes TO rastro_writer")
+        process = self.start_ingest("scans")
+        self.tell(step("SILENT1", 30, "transit.arrived", "BR"))
+        self.wait_until("it is said", lambda: "detects no stalls until that is mended" in self.said(process))
+        self.assertEqual(self.value("SELECT pg_try_advisory_lock(hashtext('rastro.detector'))"), "t", "another may lead")
+        self.sql("GRANT INSERT ON rastro.episodes TO rastro_writer")
+        self.wait_for("SILENT1", ("no_update", "o", 20, None, 1))
 
     def write_rules(self, path, version, no_update):
         with open(os.path.join(support.SCHEMA, "stalls.json"), encoding="utf-8") as text:
