@@ -33,7 +33,7 @@ enum rs_episode_step {
     RS_EPISODE_DROP,     /* a candidate does not */
     RS_EPISODE_CLOSE,    /* it ended, or ended at another time than was known */
     RS_EPISODE_REOPEN,   /* it did not end after all */
-    RS_EPISODE_CORRECT,  /* other events tell of the same */
+    RS_EPISODE_CORRECT,  /* other events tell of the same, or it is by another clock or rule */
     RS_EPISODE_WITHDRAW, /* it never was */
 };
 

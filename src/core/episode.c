@@ -22,20 +22,25 @@ static uint32_t find(const struct rs_stored_episode *stored, const struct rs_sta
     return RS_STALL_NONE;
 }
 
+static bool is_told_alike(const struct rs_stored_episode *stored, const struct rs_episode *found,
+                          const struct rs_stall_event *event, const struct rs_episode_rules *rules)
+{
+    bool same_rule = stored->rules_version != rules->version || rs_str_eq(stored->rule, found->rule->name);
+    return same_rule && stored->started_us == found->start_us &&
+           rs_key_eq(stored->last, rs_episode_event(event, found->last)) &&
+           rs_key_eq(stored->ended, rs_episode_event(event, found->closed_by));
+}
+
 /* What is left to do of an episode that was found again; false: nothing. */
 static bool step_of(const struct rs_stored_episode *stored, const struct rs_episode *found,
-                    const struct rs_stall_event *event, enum rs_episode_step *ret)
+                    const struct rs_stall_event *event, const struct rs_episode_rules *rules, enum rs_episode_step *ret)
 {
     bool other_end = stored->until_us != found->closed_us;
     bool open = found->closed_us == INT64_MAX;
     if (stored->candidate) *ret = RS_EPISODE_OPEN;
     else if (other_end) *ret = open ? RS_EPISODE_REOPEN : RS_EPISODE_CLOSE;
-    else if (!rs_key_eq(stored->last, rs_episode_event(event, found->last)) ||
-             !rs_key_eq(stored->ended, rs_episode_event(event, found->closed_by))) {
-        *ret = RS_EPISODE_CORRECT;
-    } else {
-        return false;
-    }
+    else if (!is_told_alike(stored, found, event, rules)) *ret = RS_EPISODE_CORRECT;
+    else return false;
     return true;
 }
 
@@ -60,7 +65,7 @@ uint32_t rs_episodes_compare(const struct rs_stored_episode *stored, uint32_t st
         uint32_t at = find(&stored[i], found, taken, rules);
         if (at != RS_STALL_NONE) taken[at] = true;
         bool some = at == RS_STALL_NONE ? step_without(&stored[i], rules, &step)
-                                        : step_of(&stored[i], &found->episode[at], event, &step);
+                                        : step_of(&stored[i], &found->episode[at], event, rules, &step);
         if (some) change[n++] = (struct rs_episode_change){step, i, at};
     }
     for (uint32_t i = 0; i < found->n; i++) {

@@ -239,8 +239,9 @@ static int drop_candidates(struct rs_desk *desk, const struct rs_desk_step *step
 /* Words of the parcel stay with an episode that is over as they were. */
 static int set_episodes(struct rs_desk *desk, const struct row *row, uint32_t n, struct rs_diag *diag)
 {
+#define RULE "CASE e.rules_version WHEN $17 THEN coalesce(w.rule, e.rule) ELSE e.rule END"
     static const char set[] =
-        "UPDATE rastro.episodes e SET state = w.state, started = coalesce(w.started, e.started), "
+        "UPDATE rastro.episodes e SET state = w.state, started = coalesce(w.started, e.started), rule = " RULE ", "
         "until = CASE w.state WHEN 'w' THEN e.until ELSE w.until END, "
         "last_fp = CASE w.state WHEN 'w' THEN e.last_fp ELSE w.last_fp END, "
         "ended_fp = CASE w.state WHEN 'w' THEN e.ended_fp ELSE w.ended_fp END, "
@@ -251,18 +252,21 @@ static int set_episodes(struct rs_desk *desk, const struct row *row, uint32_t n,
         "leg = CASE w.state WHEN 'o' THEN w.leg ELSE e.leg END, "
         "origin = CASE w.state WHEN 'o' THEN w.origin ELSE e.origin END, "
         "destination = CASE w.state WHEN 'o' THEN w.destination ELSE e.destination END, "
-        "opened_at = coalesce(e.opened_at, now()), storm = CASE WHEN e.opened_at IS NULL THEN nullif($15, 0) ELSE e.storm END, "
+        "opened_at = coalesce(e.opened_at, now()), storm = CASE WHEN e.opened_at IS NULL THEN nullif($16, 0) ELSE e.storm END, "
         "gone_at = CASE w.state WHEN 'o' THEN NULL ELSE coalesce(e.gone_at, now()) END, "
         "revision = e.revision + w.told "
-        "FROM " ROWS "$14::int[]) w (" ROW_NAMES "told) WHERE e.episode = w.id AND "
-        "(w.told > 0 OR w.state <> 'o' OR (e.started, e.last_fp, e.silent_since, e.promised_to, e.seller, e.stage, e.leg, "
-        "e.origin, e.destination) IS DISTINCT FROM (w.started, w.last_fp, w.silent_since, w.promised_to, w.seller, "
-        "w.stage, w.leg, w.origin, w.destination))";
+        "FROM " ROWS "$14::int[], $15::text[]) w (" ROW_NAMES "told, rule) WHERE e.episode = w.id AND "
+        "(w.told > 0 OR w.state <> 'o' OR (e.started, e.rule, e.last_fp, e.silent_since, e.promised_to, e.seller, e.stage, "
+        "e.leg, e.origin, e.destination) IS DISTINCT FROM (w.started, " RULE ", w.last_fp, w.silent_since, "
+        "w.promised_to, w.seller, w.stage, w.leg, w.origin, w.destination))";
+#undef RULE
     struct rs_pg_params *p = &desk->params;
     if (!n) return RS_OK;
     put_rows(desk, row, n);
     EACH(RS_PG_INT4, rs_pg_array_int4(p, r->told));
+    EACH(RS_PG_TEXT, put_word(p, r->found ? r->found->rule->name : RS_STR_NONE));
     rs_pg_int8(p, desk->storm);
+    rs_pg_int4(p, (int32_t)desk->by.version);
     return rs_pg_run(desk->pg, set, p, NULL, diag);
 }
 

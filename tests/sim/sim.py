@@ -15,8 +15,8 @@ own clock does not matter.
 
 Proven, for every seed and schedule
   A  when all is applied, episodes that are open or ended are those of the truth:
-     parcel, kind, start of the clock, since, until, the last event and the one that
-     ended it
+     parcel, kind, rule, start of the clock, since, until, the last event and the one
+     that ended it
   B  whatever was opened, at any time, is an alarm that whoever had read everything up
      to that feed time would have raised, by the same rule since the same instant
   C  where nobody lags, what is open or ended at each midnight is what is true then: so
@@ -225,6 +225,9 @@ class Run:
             self.complain(f"not found: {key} by {true[key]}", key[0])
         for key in sorted(have.keys() - true.keys(), key=str):
             self.complain(f"not true: {have[key]}", key[0])
+        for key, row in have.items():
+            if row.rule != true[key]:
+                self.complain(f"by another rule than {true[key]}: {row}", key[0])
 
     def justify(self):
         """B."""

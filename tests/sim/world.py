@@ -376,6 +376,9 @@ class Family:
         if self.often(0.5):
             at = self.begun + self.span(DAY, 25 * DAY)
             self.tell_scan(self.a, feed, at, self.chance.choice(("transit.handed_over", "info.received")), link=chain[1])
+        if self.often(0.15):  # each names the other
+            at = self.begun + self.span(-DAY, 20 * DAY)
+            self.tell_scan(chain[1], "correios", at, self.chance.choice(("transit.arrived", "info.received")), link=self.a)
 
     def make_history(self):
         """Snapshots, each with all scans up to then; some stop reporting a scan, or say
@@ -557,6 +560,10 @@ class Known:
             found |= near
         return found
 
+    def named_before(self, a, b):
+        """Of two that name each other the one that was told to go on first had it first."""
+        return (b, a) in self.links and (self.links[b, a], b) < (self.links[a, b], a)
+
     def hand_over(self, told, number, events):
         scans = [e.instant for e in events
                  if e.number == number and e.kind == "s" and e.status.stage not in ("info", "unknown")]
@@ -564,7 +571,8 @@ class Known:
 
     def views(self):
         events = self.current()
-        at = {(a, b): self.hand_over(told, b, events) for (a, b), told in self.links.items() if b in self.first}
+        at = {(a, b): self.hand_over(told, b, events) for (a, b), told in self.links.items()
+              if b in self.first and not self.named_before(a, b)}
         return {number: self.view(number, events, at) for number in self.first}
 
     def view(self, number, events, at):

@@ -42,7 +42,8 @@ static struct rs_stored_episode *store(int start, int since)
                                                   .started_us = start * DAY,
                                                   .since_us = since * DAY,
                                                   .until_us = INT64_MAX,
-                                                  .last = events[0].fp};
+                                                  .last = events[0].fp,
+                                                  .rule = rule.name};
     return &stored[stored_n++];
 }
 
@@ -117,6 +118,21 @@ Test(episode, other_events_may_tell_of_the_same)
     found[0].closed_us = stored[0].until_us = 15 * DAY;
     found[0].closed_by = 2;
     assert_steps("correct 0:0");
+}
+
+Test(episode, the_same_may_be_by_another_clock_or_rule)
+{
+    find(1, 11);
+    store(2, 11);
+    assert_steps("correct 0:0");
+    found[0].closed_us = stored[0].until_us = 15 * DAY;
+    assert_steps("correct 0:0");
+    stored[0].started_us = 1 * DAY;
+    assert_steps("");
+    stored[0].rule = RS_LIT("another");
+    assert_steps("correct 0:0");
+    stored[0].rules_version = 2; /* that is what it was found by */
+    assert_steps("");
 }
 
 Test(episode, what_never_was_is_withdrawn_also_when_it_had_ended)
