@@ -287,8 +287,8 @@ static int round_of(struct rs_detector *d, struct rs_detector_counts *ret, struc
 static int prepare_session(struct rs_detector *d, struct rs_diag *diag)
 {
     static const char settings[] =
-        "SET search_path = pg_catalog, pg_temp; SET jit = off; SET enable_seqscan = off; "
-        "SET plan_cache_mode = force_generic_plan; "
+        "SET search_path = pg_catalog, pg_temp; SET jit = off; SET plan_cache_mode = force_generic_plan; "
+        "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; "
         "SET statement_timeout = '10min'; SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '30s'";
     d->settled = false;
     return rs_pg_script(d->desk.pg, settings, diag);

@@ -305,6 +305,27 @@ class Stalls(support.Test):
         self.wait_until("its scan is there", lambda: self.value("SELECT count(*) FROM rastro.events") == "2")
         self.assertEqual(self.sql("SELECT unnest(minute) FROM rastro.stall_inbox"), [["0"]])
 
+    def rows_read(self, number):
+        """Of each table, once it is counted what was read to open an episode of the number."""
+        def opened():
+            return self.value("SELECT n_tup_upd FROM pg_stat_user_tables WHERE relname = 'episodes'")
+        before = opened()
+        self.tell(step(number, 30, "transit.arrived", "BR"))
+        self.wait_for(number, ("no_update", "o", 20, None, 1))
+        self.wait_until("it is counted", lambda: opened() != before)
+        return {name: int(rows) for name, rows in self.sql(
+            "SELECT relname, seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_user_tables "
+            "WHERE schemaname = 'rastro' AND n_live_tup >= 400")}
+
+    def test_a_look_reads_nothing_of_other_parcels(self):
+        self.tell(*[step(f"OTHER{i}", 3, "transit.arrived", "BR") for i in range(400)], hour_ago=True)
+        self.start_ingest("scans")
+        self.wait_until("all are known", lambda: self.value("SELECT count(*) FROM rastro.deadlines") == "400")
+        before, after = self.rows_read("FIRST1"), self.rows_read("SECOND1")
+        self.assertLessEqual({"parcels", "parcel_facts", "event_rows_000000"}, before.keys())
+        read = {name: rows - before[name] for name, rows in after.items() if name in before}
+        self.assertLess(max(read.values()), 100, read)
+
     # ---- what else changes a clock
 
     def test_a_hand_over_ends_the_first_numbers_stall(self):
