@@ -42,7 +42,7 @@ struct rs_quick {
     struct rs_table_look *look;
     uint32_t look_n, look_room;
     int64_t before_s; /* when the last report's source had looked before it; 0: never */
-    uint32_t marks; /* RS_TABLE_...; HAS_HEAD: head is set */
+    uint32_t marks;   /* RS_TABLE_...; HAS_HEAD: head is set */
     struct rs_table_head head;
 };
 

@@ -2,8 +2,8 @@
 """Months of feed in minutes against a known truth: the stall detector simulated.
 
     sim.py                       seeds 1 to 20
-    sim.py --large               worlds of 200,000 parcels over 60 days, the better part of an hour each; with a
-                                 build without sanitizers (RASTRO_BUILD)
+    sim.py --large               worlds of 200,000 parcels over 60 days, each by one schedule, in 5 to 20 minutes;
+                                 with a build without sanitizers (RASTRO_BUILD)
     sim.py --seed 7              one seed again
     sim.py --seed 7 --family 31  and what is known of that family
 
