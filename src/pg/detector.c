@@ -255,7 +255,7 @@ static int look_at_due(struct rs_detector *d, struct rs_detector_counts *counts,
     if (!err && n) err = transact(d, rs_detector_look, parcel_id, n, counts, diag);
     if (!err && counts->found > found) rs_kill_point(RS_KILL_CANDIDATES);
     if (!err && counts->found > found) err = find_candidates(d, diag);
-    counts->more |= n == RS_DETECTOR_PAGE;
+    counts->more |= n >= RS_DETECTOR_PAGE / 2;
     return err;
 }
 

@@ -10,7 +10,9 @@
 /* How often it is looked whether scans go on saying the same. */
 #define STUCK_US (6 * RS_HOUR_US)
 
-/* Those whose time has come by the feed of the source that they wait for. */
+/* Those whose time has come by the feed of the source that they wait for.  However
+ * many are to be looked at whatever their time is, as all are once rules are new,
+ * they have half of a page: alerts that are due wait for none of them. */
 int rs_detector_find_due(struct rs_detector *d, int64_t ret[RS_DETECTOR_PAGE], uint32_t *ret_n, struct rs_diag *diag)
 {
     static const char sql[] =
@@ -19,11 +21,14 @@ int rs_detector_find_due(struct rs_detector *d, int64_t ret[RS_DETECTOR_PAGE], u
         "THEN least(a.complete_to, l.complete_to) END AS complete_to FROM slowest a "
         "CROSS JOIN rastro.sources s LEFT JOIN rastro.feed_list l ON l.source = s.name WHERE a.complete_to IS NOT NULL "
         "UNION ALL SELECT 0, complete_to FROM slowest) "
-        "SELECT x.parcel_id FROM feed, "
-        "LATERAL (SELECT e.parcel_id FROM rastro.deadlines e WHERE e.source = feed.source AND e.due <= feed.complete_to "
-        "ORDER BY e.due LIMIT $1) x LIMIT $1";
+        "SELECT x.parcel_id FROM ((SELECT x.parcel_id FROM feed, "
+        "LATERAL (SELECT e.parcel_id FROM rastro.deadlines e WHERE e.source = feed.source AND e.due = '-infinity' "
+        "AND feed.complete_to IS NOT NULL LIMIT $2) x LIMIT $2) UNION ALL (SELECT x.parcel_id FROM feed, "
+        "LATERAL (SELECT e.parcel_id FROM rastro.deadlines e WHERE e.source = feed.source AND e.due > '-infinity' "
+        "AND e.due <= feed.complete_to ORDER BY e.due LIMIT $1) x LIMIT $1)) x LIMIT $1";
     struct rs_pg_rows *rows;
     rs_pg_int4(&d->desk.params, RS_DETECTOR_PAGE);
+    rs_pg_int4(&d->desk.params, RS_DETECTOR_PAGE / 2);
     int err = rs_pg_run(d->desk.pg, sql, &d->desk.params, &rows, diag);
     *ret_n = err ? 0 : (uint32_t)rs_pg_count(rows);
     for (uint32_t i = 0; i < *ret_n; i++) ret[i] = rs_pg_get_int(rows, (int)i, 0);

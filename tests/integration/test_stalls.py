@@ -305,6 +305,19 @@ class Stalls(support.Test):
         self.wait_until("its scan is there", lambda: self.value("SELECT count(*) FROM rastro.events") == "2")
         self.assertEqual(self.sql("SELECT unnest(minute) FROM rastro.stall_inbox"), [["0"]])
 
+    def test_what_is_due_does_not_wait_for_all_that_is_to_be_looked_at(self):
+        self.ingest("scans")  # so that no rules are new
+        self.tell(step("SILENT1", 30, "transit.arrived", "BR"),
+                  *[step(f"OTHER{i}", 3, "transit.arrived", "BR") for i in range(400)], hour_ago=True)
+        self.ingest("scans", options=["--detector", "off"])
+        self.sql("DELETE FROM rastro.stall_inbox; INSERT INTO rastro.deadlines (parcel_id, due, source) SELECT parcel_id, "
+                 "CASE number WHEN 'SILENT1' THEN now() - interval '20 days' ELSE '-infinity' END, source "
+                 "FROM rastro.parcels, rastro.sources")
+        detector = self.detect(env={"RASTRO_STOP": "candidates"})
+        self.wait_until("there is a candidate", lambda: stopped(detector))
+        self.assertEqual(self.episodes(), [("no_update", "c", 20, None, 0)])
+        self.assertGreater(int(self.value("SELECT count(*) FROM rastro.deadlines WHERE due = '-infinity'")), 200)
+
     def rows_read(self, number):
         """Of each table, once it is counted what was read to open an episode of the number."""
         def opened():
