@@ -9,6 +9,9 @@
 #define ENDED_US (30 * RS_DAY_US)
 /* How often it is looked whether scans go on saying the same. */
 #define STUCK_US (6 * RS_HOUR_US)
+/* And whether scans of a journey's other numbers end what is open: batches that bring
+ * them keep in mind only what is open of their own. */
+#define JOURNEY_US RS_HOUR_US
 
 /* Those whose time has come by the feed of the source that they wait for.  However
  * many are to be looked at whatever their time is, as all are once rules are new,
@@ -46,6 +49,16 @@ static int64_t earlier(int64_t a, int64_t b)
     return b != RS_INSTANT_NONE && b < a ? b : a;
 }
 
+static bool is_open_in_a_journey(const struct rs_desk_parcel *parcel)
+{
+    const struct rs_stall_parcel *p = &parcel->c->parcel;
+    if (p->handed_from_us == INT64_MIN && p->handed_to_us == INT64_MAX) return false;
+    for (uint32_t i = 0; i < parcel->stalls.n; i++) {
+        if (parcel->stalls.episode[i].closed_us == INT64_MAX) return true;
+    }
+    return false;
+}
+
 /* When it is to be looked at again; see the top. */
 static struct deadline next_look(const struct rs_detector *d, const struct rs_desk_parcel *parcel, int64_t feed_us)
 {
@@ -60,6 +73,7 @@ static struct deadline next_look(const struct rs_detector *d, const struct rs_de
         return deadline;
     }
     deadline.due_us = earlier(feed_us + wait, stalls->next_us);
+    if (is_open_in_a_journey(parcel)) deadline.due_us = earlier(deadline.due_us, feed_us + JOURNEY_US);
     /* One more scan that says the same comes in time, and leaves no word. */
     if (stalls->stuck_us != RS_INSTANT_NONE) {
         int64_t soon = feed_us + (silence / SILENCE_SHARE > STUCK_US ? silence / SILENCE_SHARE : STUCK_US);

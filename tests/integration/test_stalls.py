@@ -357,6 +357,17 @@ class Stalls(support.Test):
         support.publish(self.broker, "scans", [linked], more=True, at_ms=int((NOW - 5 * DAY) * 1000))
         self.wait_for("FIRST1", ("no_update", "e", 10, 5, 3))
 
+    def test_what_is_open_of_a_number_that_another_went_on_as_is_looked_at_every_hour(self):
+        """A scan of the other may end it, and leaves no word of this one."""
+        self.start_ingest("scans")
+        self.tell(step("FIRST1", 30, "transit.departed", "CN", next={"number": "NEXT1", "carrier": "correios"}),
+                  step("NEXT1", 29, "transit.arrived", "BR"), step("ALONE1", 29, "transit.arrived", "BR"), hour_ago=True)
+        for number in "NEXT1", "ALONE1":
+            self.wait_for(number, ("no_update", "o", 19, None, 1))
+        soon = "SELECT number FROM rastro.deadlines JOIN rastro.parcels USING (parcel_id) " \
+            "WHERE due < now() + interval '61 minutes' AND number <> 'FIRST1'"
+        self.wait_until("they were looked at behind that", lambda: self.sql(soon) == [["NEXT1"]])
+
     def test_a_parcel_counts_from_when_it_was_told_of_first(self):
         told = step("NEVER1", 1, "info.received")
         self.tell(told)

@@ -18,7 +18,7 @@ Proven, for every seed and schedule
      parcel, kind, rule, start of the clock, since, until, the last event and the one
      that ended it
   B  whatever was opened, at any time, is an alarm that whoever had read everything up
-     to that feed time would have raised, by the same rule since the same instant
+     to that feed time would have raised, since the same instant
   C  where nobody lags, what is open or ended at each midnight is what is true then: so
      what later views lack is withdrawn, and nothing is opened late
   D  reading everything again changes nothing
@@ -241,7 +241,7 @@ class Run:
     def is_so(self, row, views):
         view = views.get(row.number)
         true = truth.episodes(self.truth.rules, view, row.feed)[0] if view else []
-        return (row.kind, row.since, row.rule) in {(e.kind, e.since, e.rule) for e in true}
+        return (row.kind, row.since) in {(e.kind, e.since) for e in true}
 
     def switch(self):
         """Newer rules count from now on."""
