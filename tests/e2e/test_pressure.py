@@ -123,18 +123,25 @@ class Pressure(world.Case):
 
     def test_connections_that_carry_little_and_stand_still(self):
         truth = self.feed(messages=20000 if world.LONG else 2500)
-        still = []
+        still, until = [], [0.0]
 
         def stand_still():
             # At times longer than others wait for a lock.
-            if self.random.random() > 0.003:
+            if until is None or self.random.random() > 0.003:
                 return 0
             still.append(self.random.choice((1, 2, 6)))
+            until[0] = max(until[0], time.monotonic() + still[-1])
             return still[-1]
         proxy = SlowProxy(self.pg.port, 256 << 10, stand_still)
         self.addCleanup(proxy.close)
         self.pg_port = proxy.port
-        self.run_two(truth, "--batch-rows", "300")
+        for name in ("a", "b"):
+            self.member(name, truth, "--batch-rows", "300")
+        self.timed(truth)
+        # Who is asked to end leaves without a server that stands still for longer than it waits.
+        last, until = until[0], None
+        wait_for("connections to carry on", lambda: time.monotonic() > last, 10)
+        self.end_members()
         print(f"    stood still {len(still)} times, {sum(still)} s in all")
         self.judge(truth)
 

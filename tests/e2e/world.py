@@ -70,6 +70,11 @@ class Member:
     def code(self):
         return self.process.poll()
 
+    def catches(self, number):
+        with open(f"/proc/{self.process.pid}/status", encoding="utf-8") as lines:
+            mask = next(line.split()[1] for line in lines if line.startswith("SigCgt:"))
+        return int(mask, 16) >> (number - 1) & 1
+
     def signal(self, number):
         if self.code is None:
             self.process.send_signal(number)
@@ -342,6 +347,8 @@ class Case(unittest.TestCase):
         """All that run are asked to end, and must end well and in time."""
         running = [member for member in self.members if member.code is None]
         for member in running:
+            # One that started a moment ago does not listen yet.
+            wait_for(f"{member.name} to listen", lambda: member.code is not None or member.catches(signal.SIGTERM), 20)
             member.signal(signal.SIGTERM)
         for member in running:
             self.assertEqual(member.wait(12), 0, member.tail())
