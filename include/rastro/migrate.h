@@ -13,7 +13,7 @@
 #include "rastro/profile.h"
 
 /* The versions that this release works with. */
-#define RS_SCHEMA_VERSION_MIN 17
+#define RS_SCHEMA_VERSION_MIN 18
 
 struct rs_migration {
     int version;

@@ -29,6 +29,12 @@
  * A batch that saw the candidate locks the same row: it comes before the opening,
  * which then sees its scan, or behind it, and closes what was opened.
  *
+ * A scan may be of another number of the parcel's journey.  So the parcel's row says
+ * which numbers there are, and a batch that brings news of one of them looks at all
+ * that is watched of its journey.  When a journey grows, a batch under way may not
+ * know: the parcel stays on the list until such batches are over, and is looked at
+ * once more.
+ *
  * Whoever leads can die anywhere: the inbox is emptied by the transaction that
  * writes deadlines, candidates are there for the next one, and what was found
  * before is found again.
@@ -127,6 +133,7 @@ static int settle(struct rs_detector *d, bool *ret_leads, struct rs_diag *diag)
     if (err || !rs_pg_get_int(rows, 0, 0)) return err;
     d->waiting = false;
     d->apply_from = 0;
+    d->joined = true; /* an earlier leader may have seen one grow */
     err = find_candidates(d, diag);
     d->settled = *ret_leads = !err;
     return err;
@@ -197,6 +204,8 @@ static int note_batches(struct rs_detector *d, struct rs_diag *diag)
     for (uint32_t i = 0; i < d->holder_n; i++) d->holder[i] = rs_arena_str(d->held, rs_pg_get_str(rows, (int)i, 0));
     d->opening = d->candidate;
     d->waiting = true;
+    d->joining = d->joined;
+    d->joined = false;
     return RS_OK;
 }
 
@@ -233,11 +242,13 @@ static int open_ripe(struct rs_detector *d, struct rs_detector_counts *counts, s
     uint32_t n;
     bool there = false;
     int err = RS_OK;
-    if (!d->waiting && d->candidate > d->opening) err = note_batches(d, diag);
+    if (!d->waiting && (d->joined || d->candidate > d->opening)) err = note_batches(d, diag);
     if (err || !d->waiting) return err;
     err = still_there(d, &there, diag);
     counts->waits = there;
     if (err || there) return err;
+    counts->more |= d->joining;
+    d->joining = false;
     err = find_ripe(d, parcel_id, &n, diag);
     if (!err && n) err = transact(d, open_candidates, parcel_id, n, counts, diag);
     if (!err && n) rs_kill_point(RS_KILL_OPENED);

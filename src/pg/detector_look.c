@@ -9,13 +9,11 @@
 #define ENDED_US (30 * RS_DAY_US)
 /* How often it is looked whether scans go on saying the same. */
 #define STUCK_US (6 * RS_HOUR_US)
-/* And whether scans of a journey's other numbers end what is open: batches that bring
- * them keep in mind only what is open of their own. */
-#define JOURNEY_US RS_HOUR_US
 
 /* Those whose time has come by the feed of the source that they wait for.  However
  * many are to be looked at whatever their time is, as all are once rules are new,
- * they have half of a page: alerts that are due wait for none of them. */
+ * they have half of a page: alerts that are due wait for none of them.  Of those whose
+ * journeys grew nobody knows yet who did not see it: see tell_journeys. */
 int rs_detector_find_due(struct rs_detector *d, int64_t ret[RS_DETECTOR_PAGE], uint32_t *ret_n, struct rs_diag *diag)
 {
     static const char sql[] =
@@ -31,7 +29,7 @@ int rs_detector_find_due(struct rs_detector *d, int64_t ret[RS_DETECTOR_PAGE], u
         "AND e.due <= feed.complete_to ORDER BY e.due LIMIT $1) x LIMIT $1)) x LIMIT $1";
     struct rs_pg_rows *rows;
     rs_pg_int4(&d->desk.params, RS_DETECTOR_PAGE);
-    rs_pg_int4(&d->desk.params, RS_DETECTOR_PAGE / 2);
+    rs_pg_int4(&d->desk.params, d->joined || d->joining ? 0 : RS_DETECTOR_PAGE / 2);
     int err = rs_pg_run(d->desk.pg, sql, &d->desk.params, &rows, diag);
     *ret_n = err ? 0 : (uint32_t)rs_pg_count(rows);
     for (uint32_t i = 0; i < *ret_n; i++) ret[i] = rs_pg_get_int(rows, (int)i, 0);
@@ -49,16 +47,6 @@ static int64_t earlier(int64_t a, int64_t b)
     return b != RS_INSTANT_NONE && b < a ? b : a;
 }
 
-static bool is_open_in_a_journey(const struct rs_desk_parcel *parcel)
-{
-    const struct rs_stall_parcel *p = &parcel->c->parcel;
-    if (p->handed_from_us == INT64_MIN && p->handed_to_us == INT64_MAX) return false;
-    for (uint32_t i = 0; i < parcel->stalls.n; i++) {
-        if (parcel->stalls.episode[i].closed_us == INT64_MAX) return true;
-    }
-    return false;
-}
-
 /* When it is to be looked at again; see the top. */
 static struct deadline next_look(const struct rs_detector *d, const struct rs_desk_parcel *parcel, int64_t feed_us)
 {
@@ -73,7 +61,6 @@ static struct deadline next_look(const struct rs_detector *d, const struct rs_de
         return deadline;
     }
     deadline.due_us = earlier(feed_us + wait, stalls->next_us);
-    if (is_open_in_a_journey(parcel)) deadline.due_us = earlier(deadline.due_us, feed_us + JOURNEY_US);
     /* One more scan that says the same comes in time, and leaves no word. */
     if (stalls->stuck_us != RS_INSTANT_NONE) {
         int64_t soon = feed_us + (silence / SILENCE_SHARE > STUCK_US ? silence / SILENCE_SHARE : STUCK_US);
@@ -186,6 +173,38 @@ int rs_detector_load(struct rs_detector *d, const int64_t *parcel_id, uint32_t *
     return err ? err : rs_desk_load_cases(&d->desk, *ret, *n, diag);
 }
 
+/* Batches are told of the numbers by which scans may end what is open of a parcel.
+ * One that is under way may not see that a journey grew, and brings a scan of such a
+ * number: the parcel stays on the list, and is looked at again behind those batches. */
+static int tell_journeys(struct rs_detector *d, struct deadline *deadline, uint32_t n, struct rs_diag *diag)
+{
+    static const char tell[] =
+        "WITH w AS MATERIALIZED (SELECT d.parcel_id, (SELECT array_agg(DISTINCT n.number) "
+        "FROM rastro.journey(d.parcel_id) j (parcel_id), LATERAL ("
+        "SELECT p.number FROM rastro.parcels p WHERE p.parcel_id = j.parcel_id "
+        "UNION ALL SELECT l.number FROM rastro.parcel_links l WHERE l.parcel_id = j.parcel_id) n) AS journey "
+        "FROM rastro.deadlines d JOIN rastro.parcels p USING (parcel_id) "
+        "WHERE d.parcel_id = ANY ($1::bigint[]) AND d.watched IS NOT NULL "
+        "AND (EXISTS (SELECT FROM rastro.parcel_links l WHERE l.parcel_id = d.parcel_id) "
+        "OR EXISTS (SELECT FROM rastro.parcel_links l WHERE l.number = p.number))) "
+        "UPDATE rastro.deadlines d SET journey = w.journey, watched = pg_current_xact_id() FROM w "
+        "WHERE d.parcel_id = w.parcel_id AND d.journey IS DISTINCT FROM w.journey RETURNING d.parcel_id";
+    struct rs_pg_rows *rows;
+    rs_pg_array_open(&d->desk.params, RS_PG_INT8);
+    for (uint32_t i = 0; i < n; i++) rs_pg_array_int8(&d->desk.params, deadline[i].parcel->id);
+    rs_pg_array_close(&d->desk.params);
+    int err = rs_pg_run(d->desk.pg, tell, &d->desk.params, &rows, diag);
+    for (int r = 0; !err && r < rs_pg_count(rows); r++) {
+        for (uint32_t i = 0; i < n; i++) {
+            /* Of what is watched from now on candidates tell. */
+            if (deadline[i].parcel->id != rs_pg_get_int(rows, r, 0) || !deadline[i].parcel->watched) continue;
+            deadline[i].due_us = INT64_MIN;
+            d->joined = true;
+        }
+    }
+    return err;
+}
+
 int rs_detector_look(struct rs_detector *d, const int64_t *parcel_id, uint32_t n, struct rs_detector_counts *counts,
                      struct rs_diag *diag)
 {
@@ -196,6 +215,7 @@ int rs_detector_look(struct rs_detector *d, const int64_t *parcel_id, uint32_t n
     struct deadline *deadline = rs_arena_get(d->desk.arena, ((size_t)n + 1) * sizeof *deadline);
     for (uint32_t i = 0; i < n; i++) look_at(d, &parcel[i], &steps, &deadline[i], counts);
     err = rs_desk_write(&d->desk, parcel, n, steps.list, steps.n, diag);
+    if (!err) err = tell_journeys(d, deadline, n, diag);
     if (!err) err = set_deadlines(d, deadline, n, diag);
     if (!err && steps.n) rs_kill_point(RS_KILL_LOOKED);
     return err;

@@ -115,9 +115,10 @@ struct rs_heard {
     int64_t from_us, to_us, gap_us;
 };
 
-/* Parcels that have candidates or open episodes, as far as is known. */
+/* Parcels that have candidates or open episodes, as far as is known, by their ids, and
+ * the numbers of their journeys, by sums that are negative. */
 struct rs_watch {
-    int64_t *id; /* open addressing; 0: free */
+    int64_t *key; /* open addressing; 0: free */
     uint32_t n, mask;
     int64_t since; /* transactions from here on may not have been seen */
 };
@@ -161,7 +162,7 @@ struct rs_work {
     uint32_t entry_n;
     struct rs_heard *heard;
     uint32_t heard_n;
-    int64_t *news; /* parcels of which something is new */
+    uint32_t *news; /* parcels of which something is new */
     uint32_t news_n;
     uint32_t refused;       /* events that PostgreSQL refused */
     uint32_t first_refused; /* the message of one of them */

@@ -3,11 +3,10 @@
  * Nothing is evaluated while ingesting, with one exception: a parcel that has a
  * candidate or an open episode is looked at in the transaction that brings news of
  * it, so that the scan and the end of the stall are one.  Which ones these are a
- * sink keeps in mind.  At the end of each transaction it reads what was added since
- * (rows whose transaction its last read may not have seen), in the statement that
- * writes its proof, so that costs nothing; candidates that this does not show wait
- * for us (detector.c).  Of all other parcels the detector hears by a row in its
- * inbox, one a batch:
+ * sink keeps in mind, by the numbers of their journeys too.  At the end of each transaction it reads what was added
+ * since (rows whose transaction its last read may not have seen), in the statement that writes its proof, so that costs
+ * nothing; candidates that this does not show wait for us (detector.c).  Of all other parcels the detector hears by a
+ * row in its inbox, one a batch:
  *   - a new one, with the earliest instant at which a clock of it can have begun:
  *     it is looked at when the shortest wait behind that is over;
  *   - now: what changes clocks otherwise than a scan that comes in time.  Late
@@ -26,56 +25,65 @@
 
 /* ---- what is kept in mind -------------------------------------------------------------- */
 
-static uint32_t slot_of(const struct rs_watch *watch, int64_t id)
+/* Of a number; parcels' ids are positive. */
+static int64_t key_of_number(struct rs_str number)
 {
-    uint32_t at = (uint32_t)((uint64_t)id * UINT64_C(0x9e3779b97f4a7c15) >> 32) & watch->mask;
-    while (watch->id[at] && watch->id[at] != id) at = (at + 1) & watch->mask;
+    struct rs_key sum = rs_quick_key(number.p, number.n);
+    int64_t ret;
+    memcpy(&ret, sum.b, sizeof ret);
+    return ret | INT64_MIN;
+}
+
+static uint32_t slot_of(const struct rs_watch *watch, int64_t key)
+{
+    uint32_t at = (uint32_t)((uint64_t)key * UINT64_C(0x9e3779b97f4a7c15) >> 32) & watch->mask;
+    while (watch->key[at] && watch->key[at] != key) at = (at + 1) & watch->mask;
     return at;
 }
 
-static void add_watched(struct rs_watch *watch, int64_t id)
+static void add_watched(struct rs_watch *watch, int64_t key)
 {
-    if (!watch->id || watch->n * 2 > watch->mask) {
+    if (!watch->key || watch->n * 2 > watch->mask) {
         struct rs_watch old = *watch;
-        watch->mask = old.id ? old.mask * 2 + 1 : 1023;
-        watch->id = rs_calloc((size_t)watch->mask + 1, sizeof *watch->id);
-        for (uint32_t i = 0; old.id && i <= old.mask; i++) {
-            if (old.id[i]) watch->id[slot_of(watch, old.id[i])] = old.id[i];
+        watch->mask = old.key ? old.mask * 2 + 1 : 1023;
+        watch->key = rs_calloc((size_t)watch->mask + 1, sizeof *watch->key);
+        for (uint32_t i = 0; old.key && i <= old.mask; i++) {
+            if (old.key[i]) watch->key[slot_of(watch, old.key[i])] = old.key[i];
         }
-        free(old.id);
+        free(old.key);
     }
-    uint32_t at = slot_of(watch, id);
-    watch->n += !watch->id[at];
-    watch->id[at] = id;
+    uint32_t at = slot_of(watch, key);
+    watch->n += !watch->key[at];
+    watch->key[at] = key;
 }
 
-static bool is_watched(const struct rs_watch *watch, int64_t id)
+static bool is_watched(const struct rs_watch *watch, int64_t key)
 {
-    return watch->id && watch->id[slot_of(watch, id)] == id;
+    return watch->key && watch->key[slot_of(watch, key)] == key;
 }
 
 /* Those behind it move up where they may. */
-static void drop_watched(struct rs_watch *watch, int64_t id)
+static void drop_watched(struct rs_watch *watch, int64_t key)
 {
-    uint32_t hole = slot_of(watch, id);
-    if (!watch->id[hole]) return;
+    uint32_t hole = slot_of(watch, key);
+    if (!watch->key[hole]) return;
     watch->n--;
     for (uint32_t at = hole;;) {
-        watch->id[hole] = 0;
+        watch->key[hole] = 0;
         do {
             at = (at + 1) & watch->mask;
-            if (!watch->id[at]) return;
-        } while (slot_of(watch, watch->id[at]) == at);
-        int64_t moved = watch->id[at];
-        watch->id[at] = 0;
-        watch->id[slot_of(watch, moved)] = moved;
+            if (!watch->key[at]) return;
+        } while (slot_of(watch, watch->key[at]) == at);
+        int64_t moved = watch->key[at];
+        watch->key[at] = 0;
+        watch->key[slot_of(watch, moved)] = moved;
         hole = at;
     }
 }
 
 void rs_sink_forget_watched(struct rs_sink *sink)
 {
-    free(sink->watch.id);
+    free(sink->watch.key);
     sink->watch = (struct rs_watch){0};
 }
 
@@ -213,7 +221,7 @@ static void find_news(struct rs_work *work)
         if (!parcel->exists && facts[i] < news) news = facts[i];
         if (news == never) continue;
         if (!parcel->exists && parcel->s10 == RS_S10_BAD) news = INT64_MIN;
-        work->news[work->news_n++] = parcel->id;
+        work->news[work->news_n++] = i;
         if (news != INT64_MIN && parcel->exists) continue; /* a scan that comes in time */
         work->entry[work->entry_n++] = (struct rs_entry){parcel->id, source_of(work, parcel), minute_of(news)};
     }
@@ -277,8 +285,9 @@ int rs_work_put_proof(struct rs_work *work, struct rs_diag *diag)
         "inbox AS (INSERT INTO rastro.stall_inbox (parcel, source, minute, heard, messages, heard_from, heard_to, gap) "
         "SELECT $5::bigint[], $6::smallint[], $7::int[], $8::smallint[], $9::int[], $10::timestamptz[], "
         "$11::timestamptz[], $12::bigint[] WHERE cardinality($5::bigint[]) + cardinality($8::smallint[]) > 0) "
-        "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, d.parcel_id "
-        "FROM (SELECT 1) one LEFT JOIN rastro.deadlines d ON d.watched >= $4::text::xid8";
+        "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, d.parcel_id, n.number "
+        "FROM (SELECT 1) one LEFT JOIN rastro.deadlines d ON d.watched >= $4::text::xid8 "
+        "LEFT JOIN LATERAL unnest(d.journey) n (number) ON true";
     struct rs_watch *watch = &work->sink->watch;
     struct rs_pg_params *p = &work->params;
     struct rs_pg_rows *rows;
@@ -297,6 +306,7 @@ int rs_work_put_proof(struct rs_work *work, struct rs_diag *diag)
     watch->since = rs_pg_get_int(rows, 0, 0);
     for (int r = 0; r < rs_pg_count(rows); r++) {
         if (!rs_pg_is_null(rows, r, 1)) add_watched(watch, rs_pg_get_int(rows, r, 1));
+        if (!rs_pg_is_null(rows, r, 2)) add_watched(watch, key_of_number(rs_pg_get_str(rows, r, 2)));
     }
     return RS_OK;
 }
@@ -348,20 +358,100 @@ static int leave_in_inbox(struct rs_work *work, const int64_t *id, uint32_t n, s
     return rs_pg_run(work->pg, put, &work->params, NULL, diag);
 }
 
-static int look_at_watched(struct rs_work *work, struct rs_desk *desk, const int64_t *id, uint32_t n,
-                           struct rs_diag *diag)
+/* What a batch's news may end. */
+struct concerned {
+    struct rs_str *number; /* of journeys that are watched */
+    uint32_t number_n;
+    int64_t *id; /* in order; of the batch's own parcels, and of those journeys' */
+    uint32_t n;
+    struct {
+        uint32_t number;
+        int64_t id;
+    } * pair; /* which number brought which parcel */
+    uint32_t pair_n;
+};
+
+static void sort_ids(struct concerned *c)
 {
-    struct rs_desk_parcel *parcel;
+    uint32_t n = 0;
+    qsort(c->id, c->n, sizeof *c->id, id_cmp);
+    for (uint32_t i = 0; i < c->n; i++) {
+        if (!n || c->id[n - 1] != c->id[i]) c->id[n++] = c->id[i];
+    }
+    c->n = n;
+}
+
+static int find_journeys(struct rs_work *work, struct concerned *c, struct rs_diag *diag)
+{
+    static const char find[] =
+        "SELECT DISTINCT a.i - 1, d.parcel_id FROM unnest($1::text[]) WITH ORDINALITY a (number, i), "
+        "LATERAL (SELECT p.parcel_id FROM rastro.parcels p WHERE p.number = a.number "
+        "UNION SELECT l.parcel_id FROM rastro.parcel_links l WHERE l.number = a.number) s, "
+        "LATERAL rastro.journey(s.parcel_id) j (parcel_id) JOIN rastro.deadlines d ON d.parcel_id = j.parcel_id "
+        "WHERE d.watched IS NOT NULL";
+    struct rs_pg_rows *rows;
+    EACH(work, c->number_n, RS_PG_TEXT, rs_pg_array_bytes(&work->params, c->number[i].p, c->number[i].n));
+    int err = rs_pg_run(work->pg, find, &work->params, &rows, diag);
+    if (err) return err;
+    c->pair_n = (uint32_t)rs_pg_count(rows);
+    c->pair = rs_arena_get(work->arena, ((size_t)c->pair_n + 1) * sizeof *c->pair);
+    int64_t *id = rs_arena_get(work->arena, ((size_t)c->n + c->pair_n + 1) * sizeof *id);
+    memcpy(id, c->id, c->n * sizeof *id);
+    c->id = id;
+    for (uint32_t i = 0; i < c->pair_n; i++) {
+        c->pair[i].number = (uint32_t)rs_pg_get_int(rows, (int)i, 0);
+        c->pair[i].id = c->id[c->n++] = rs_pg_get_int(rows, (int)i, 1);
+    }
+    return RS_OK;
+}
+
+static int find_concerned(struct rs_work *work, struct concerned *ret, struct rs_diag *diag)
+{
+    const struct rs_watch *watch = &work->sink->watch;
+    *ret = (struct concerned){
+        .number = rs_arena_get(work->arena, ((size_t)work->news_n + 1) * sizeof *ret->number),
+        .id = rs_arena_get(work->arena, ((size_t)work->news_n + 1) * sizeof *ret->id),
+    };
+    for (uint32_t i = 0; i < work->news_n; i++) {
+        const struct rs_work_parcel *parcel = &work->parcel[work->news[i]];
+        if (is_watched(watch, parcel->id)) ret->id[ret->n++] = parcel->id;
+        if (is_watched(watch, key_of_number(parcel->key.number))) ret->number[ret->number_n++] = parcel->key.number;
+    }
+    int err = ret->number_n ? find_journeys(work, ret, diag) : RS_OK;
+    sort_ids(ret);
+    return err;
+}
+
+/* What is kept in mind of them from here on. */
+static void watch_concerned(struct rs_watch *watch, const struct concerned *c, const struct rs_desk_parcel *parcel,
+                            uint32_t n)
+{
+    for (uint32_t i = 0; i < c->n; i++) drop_watched(watch, c->id[i]);
+    for (uint32_t i = 0; i < c->number_n; i++) drop_watched(watch, key_of_number(c->number[i]));
+    for (uint32_t i = 0; i < n; i++) {
+        if (parcel[i].watched) add_watched(watch, parcel[i].id);
+    }
+    for (uint32_t i = 0; i < c->pair_n; i++) {
+        if (is_watched(watch, c->pair[i].id)) add_watched(watch, key_of_number(c->number[c->pair[i].number]));
+    }
+}
+
+static int look_at_watched(struct rs_work *work, struct rs_desk *desk, struct rs_diag *diag)
+{
+    struct concerned concerned;
+    struct rs_desk_parcel *parcel = NULL;
     uint32_t locked = 0, open = 0;
     struct rs_desk_rules rules = {0};
-    int err = rs_desk_lock(desk, id, n, &parcel, &locked, diag);
-    if (!err) err = leave_in_inbox(work, id, n, diag);
+    int err = find_concerned(work, &concerned, diag);
+    if (!err && !concerned.n) watch_concerned(&work->sink->watch, &concerned, NULL, 0);
+    if (err || !concerned.n) return err;
+    err = rs_desk_lock(desk, concerned.id, concerned.n, &parcel, &locked, diag);
+    if (!err) err = leave_in_inbox(work, concerned.id, concerned.n, diag);
     if (!err) err = rs_desk_read_rules(desk, &rules, diag);
     if (!err) err = rs_desk_load_stored(desk, parcel, locked, diag);
     if (err) return err;
-    for (uint32_t i = 0; i < n; i++) drop_watched(&work->sink->watch, id[i]);
+    watch_concerned(&work->sink->watch, &concerned, parcel, locked);
     for (uint32_t i = 0; i < locked; i++) {
-        if (parcel[i].watched) add_watched(&work->sink->watch, parcel[i].id);
         if (parcel[i].watched && has_open(&parcel[i])) parcel[open++] = parcel[i];
     }
     return open && rules.ours && !rules.differ ? settle_open(desk, parcel, open, diag) : RS_OK;
@@ -370,12 +460,7 @@ static int look_at_watched(struct rs_work *work, struct rs_desk *desk, const int
 int rs_work_settle_stalls(struct rs_work *work, struct rs_diag *diag)
 {
     const struct rs_sink_options *o = &work->sink->options;
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < work->news_n; i++) {
-        if (is_watched(&work->sink->watch, work->news[i])) work->news[n++] = work->news[i];
-    }
-    if (!n) return RS_OK;
-    qsort(work->news, n, sizeof *work->news, id_cmp);
+    if (!work->news_n || !work->sink->watch.n) return RS_OK;
     struct rs_desk desk = {
         .pg = work->pg,
         .catalog = o->catalog,
@@ -384,7 +469,7 @@ int rs_work_settle_stalls(struct rs_work *work, struct rs_diag *diag)
         .alerts = o->alerts,
         .arena = work->arena,
     };
-    int err = look_at_watched(work, &desk, work->news, n, diag);
+    int err = look_at_watched(work, &desk, diag);
     rs_pg_params_free(&desk.params);
     return err;
 }

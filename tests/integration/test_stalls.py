@@ -357,16 +357,75 @@ class Stalls(support.Test):
         support.publish(self.broker, "scans", [linked], more=True, at_ms=int((NOW - 5 * DAY) * 1000))
         self.wait_for("FIRST1", ("no_update", "e", 10, 5, 3))
 
-    def test_what_is_open_of_a_number_that_another_went_on_as_is_looked_at_every_hour(self):
-        """A scan of the other may end it, and leaves no word of this one."""
-        self.start_ingest("scans")
-        self.tell(step("FIRST1", 30, "transit.departed", "CN", next={"number": "NEXT1", "carrier": "correios"}),
-                  step("NEXT1", 29, "transit.arrived", "BR"), step("ALONE1", 29, "transit.arrived", "BR"), hour_ago=True)
-        for number in "NEXT1", "ALONE1":
-            self.wait_for(number, ("no_update", "o", 19, None, 1))
-        soon = "SELECT number FROM rastro.deadlines JOIN rastro.parcels USING (parcel_id) " \
-            "WHERE due < now() + interval '61 minutes' AND number <> 'FIRST1'"
-        self.wait_until("they were looked at behind that", lambda: self.sql(soon) == [["NEXT1"]])
+    # ---- the other numbers of a journey
+
+    LINK = {"number": "NEXT1", "carrier": "correios"}
+
+    def assert_ended_by_its_transaction(self, number, scanned):
+        self.assertEqual(self.value(
+            "SELECT e.gone_at = max(r.recorded_at) FROM rastro.episodes e, rastro.events r JOIN rastro.parcels p "
+            f"USING (parcel_id) WHERE e.number = '{number}' AND p.number = '{scanned}' GROUP BY e.gone_at"), "t")
+
+    def wait_told(self, *numbers):
+        """Until batches are told of the numbers, and nothing is to be looked at."""
+        self.wait_until(f"batches are told of {numbers}", lambda: self.sql(
+            "SELECT unnest(journey) FROM rastro.deadlines JOIN rastro.episodes USING (parcel_id) "
+            "WHERE (SELECT count(*) FROM rastro.stall_inbox) = 0 AND state = 'o' "
+            "AND NOT EXISTS (SELECT FROM rastro.deadlines WHERE due = '-infinity')") == [[n] for n in numbers])
+
+    def test_a_scan_of_its_other_number_ends_a_stall_in_its_own_transaction(self):
+        self.start_ingest("scans", options=["--detector", "off"])
+        self.tell(step("FIRST1", 30, "transit.departed", "CN", next=self.LINK),
+                  step("NEXT1", 29, "transit.arrived", "BR"), hour_ago=True)
+        self.detect()
+        self.wait_for("NEXT1", ("no_update", "o", 19, None, 1))
+        self.tell(step("FIRST1", 0.9, "transit.arrived", "BR"))
+        self.wait_for("NEXT1", ("no_update", "e", 19, 1, 2))
+        self.assert_ended_by_its_transaction("NEXT1", "FIRST1")
+
+    def test_batches_are_told_when_a_journey_grows(self):
+        self.start_ingest("scans", options=["--detector", "off"])
+        self.tell(step("NEXT1", 29, "transit.arrived", "BR"))
+        self.detect()
+        self.wait_for("NEXT1", ("no_update", "o", 19, None, 1))
+        self.tell(step("FIRST1", 30, "transit.departed", "CN"))
+        self.tell(step("FIRST1", 30, "transit.departed", "CN", next=self.LINK))
+        self.wait_told("FIRST1", "NEXT1")
+        self.tell(step("FIRST1", 0.9, "transit.arrived", "BR"))
+        self.wait_for("NEXT1", ("no_update", "e", 19, 1, 2))
+        self.assert_ended_by_its_transaction("NEXT1", "FIRST1")
+
+    def test_the_first_scan_of_a_number_that_was_only_named_ends_a_stall_in_its_own_transaction(self):
+        self.start_ingest("scans", options=["--detector", "off"])
+        self.tell(step("FIRST1", 30, "transit.departed", "CN", next=self.LINK))
+        self.detect()
+        self.wait_for("FIRST1", ("no_update", "o", 10, None, 1))
+        self.wait_told("FIRST1", "NEXT1")
+        self.tell(step("NEXT1", 2, "transit.arrived", "BR"))
+        self.wait_for("FIRST1", ("no_update", "e", 10, 2, 2))
+        self.assert_ended_by_its_transaction("FIRST1", "NEXT1")
+
+    def test_a_batch_that_does_not_know_how_a_journey_grew_is_waited_for(self):
+        """Its scan comes in time for its own number, and leaves no word of it."""
+        member = self.start_ingest("scans", options=["--detector", "off"], env={"RASTRO_STOP": "before-commit:2"})
+        moving = step("FIRST1", 3, "transit.arrived", "BR")
+        self.tell(moving, *[step("NEXT1", days, "transit.arrived", "BR") for days in (36, 28, 20, 12, 4)])
+        self.detect()
+        self.wait_for("NEXT1", ("stuck", "o", 6, None, 1))
+        self.wait_complete()
+        self.tell(step("FIRST1", 0.1, "customs.held", "BR"))
+        self.wait_until("it stands before its commit", lambda: stopped(member))
+        mine, self.broker = self.broker, support.start_broker(f"{self.id()}-second", ["more:1"])
+        self.addCleanup(support.stop_broker, self.broker)
+        support.publish(self.broker, "more", [dict(moving, next=self.LINK)], at_ms=int((NOW - 3600) * 1000))
+        self.ingest("more", options=["--detector", "off"])
+        self.broker = mine
+        self.wait_until("it was looked at", lambda: self.value(
+            "SELECT count(*) FROM rastro.deadlines WHERE journey IS NOT NULL") == "1")
+        self.wait_rounds()
+        self.assertEqual(self.episodes("NEXT1"), [("stuck", "o", 6, None, 1)])
+        member.send_signal(signal.SIGCONT)
+        self.wait_for("NEXT1", ("stuck", "e", 6, 0, 2))
 
     def test_a_parcel_counts_from_when_it_was_told_of_first(self):
         told = step("NEVER1", 1, "info.received")
