@@ -1,6 +1,7 @@
 #include "rastro/migrate.h"
 
 #include <stdio.h>
+#include <string.h>
 
 int rs_schema_version_max(void)
 {
@@ -29,14 +30,14 @@ int rs_schema_version(struct rs_pg *pg, int *ret, struct rs_diag *diag)
 /* A newer schema only ever adds, until a migration takes something away: that
  * one puts into settings, as schema.least, the version that a program must know
  * from then on. */
-static int check_least(struct rs_pg *pg, int version, struct rs_diag *diag)
+static int check_versions(struct rs_pg *pg, int version, int least, struct rs_diag *diag)
 {
-    static const char ask[] =
-        "SELECT coalesce((SELECT value::integer FROM rastro.settings WHERE name = 'schema.least'), 0)";
-    struct rs_pg_rows *rows;
-    int err = rs_pg_run(pg, ask, NULL, &rows, diag);
-    if (err) return err;
-    int least = (int)rs_pg_get_int(rows, 0, 0), ours = rs_schema_version_max();
+    int ours = rs_schema_version_max();
+    if (version < RS_SCHEMA_VERSION_MIN) {
+        rs_fail(diag, RS_E_CONFIG, "postgresql %s: schema version %d, this release needs %d", rs_pg_where(pg), version,
+                RS_SCHEMA_VERSION_MIN);
+        return rs_fail_next(diag, "rastro migrate");
+    }
     if (least <= ours) return RS_OK;
     rs_fail(diag, RS_E_CONFIG,
             "postgresql %s: schema version %d needs a release that knows version %d; this one knows %d",
@@ -46,15 +47,16 @@ static int check_least(struct rs_pg *pg, int version, struct rs_diag *diag)
 
 int rs_schema_version_check(struct rs_pg *pg, struct rs_diag *diag)
 {
-    int version;
-    int err = rs_schema_version(pg, &version, diag);
-    if (err) return err;
-    if (version < RS_SCHEMA_VERSION_MIN) {
-        rs_fail(diag, RS_E_CONFIG, "postgresql %s: schema version %d, this release needs %d", rs_pg_where(pg), version,
-                RS_SCHEMA_VERSION_MIN);
-        return rs_fail_next(diag, "rastro migrate");
-    }
-    return check_least(pg, version, diag);
+    static const char ask[] = "SELECT coalesce(max(version), 0), coalesce((SELECT value::integer FROM rastro.settings "
+                              "WHERE name = 'schema.least'), 0) FROM rastro.migrations";
+    struct rs_pg_rows *rows;
+    int version = 0;
+    int err = rs_pg_run(pg, ask, NULL, &rows, diag);
+    if (!err) return check_versions(pg, (int)rs_pg_get_int(rows, 0, 0), (int)rs_pg_get_int(rows, 0, 1), diag);
+    /* One of the tables is not there yet. */
+    if (strcmp(rs_pg_sqlstate(pg), "42P01")) return err;
+    err = rs_schema_version(pg, &version, diag);
+    return err ? err : check_versions(pg, version, 0, diag);
 }
 
 int rs_schema_writer_check(struct rs_pg *pg, struct rs_diag *diag)
@@ -175,7 +177,7 @@ int rs_migrate(struct rs_pg *pg, const struct rs_catalog *catalog, bool dry_run,
     int err = dry_run ? rs_schema_version(pg, &version, diag) : check_owner(pg, diag);
     if (!err && !dry_run) err = rs_pg_script(pg, begin, diag);
     if (!err && (!dry_run || version)) err = check_applied(pg, &version, diag);
-    if (!err && version > rs_schema_version_max()) err = check_least(pg, version, diag);
+    if (!err && version > rs_schema_version_max()) err = rs_schema_version_check(pg, diag);
     from = version;
     for (const struct rs_migration *m = rs_migrations; !err && m->version; m++) {
         if (m->version <= version) continue;
