@@ -230,6 +230,13 @@ def stalled(reader, arguments):
     return (time.monotonic() - began) * 1e3, json.loads(out)
 
 
+def login(reader):
+    """Milliseconds of PostgreSQL's own client, which asks for nothing."""
+    began = time.monotonic()
+    run(["psql", "-Xqc", "SELECT"], reader)
+    return (time.monotonic() - began) * 1e3
+
+
 def log_durations(owner):
     """PostgreSQL writes into its log how long each statement takes: to read, to plan and to run."""
     run(["psql", "-Xqc", f"ALTER DATABASE {owner['PGDATABASE']} SET log_min_duration_statement = 0"], owner)
@@ -301,13 +308,17 @@ def measure_queries(options):
                 times[name].append(answered(log, reader, queries[name]))
         counts = [stalled(reader, COUNT)[0] for _ in range(10)]
         least = [stalled(reader, ["--carrier", "nobody"])[0] for _ in range(10)]
+        logins = [login(reader) for _ in range(30)]
         if options.plans:
             write_plans(options.plans, pg, owner, reader, dict(queries, count=COUNT))
     lines = [[name, *(f"{of(ms):.1f}" for ms in zip(*both) for of in (median, p99))] for name, both in times.items()]
     lines += [["--count --by", f"{median(counts):.0f}", f"{max(counts):.0f}"],
-              ["a program that finds nothing", f"{median(least):.1f}", f"{max(least):.1f}"]]
+              ["a program that finds nothing", f"{median(least):.1f}", f"{max(least):.1f}"],
+              ["psql that asks for nothing", f"{median(logins):.1f}", f"{max(logins):.1f}"]]
     whole, in_server = (max(p99(ms) for ms in (list(zip(*both))[i] for both in times.values())) for i in (0, 1))
-    figures = {"query_p99_ms": round(whole, 1), "query_server_p99_ms": round(in_server, 1), "count_ms": round(median(counts)), "program_ms": round(median(least), 1)}
+    figures = {"query_p99_ms": round(whole, 1), "query_server_p99_ms": round(in_server, 1),
+               "count_ms": round(median(counts)), "program_ms": round(median(least), 1),
+               "psql_ms": round(median(logins), 1)}
     return figures, lines, 0
 
 

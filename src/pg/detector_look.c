@@ -213,9 +213,13 @@ int rs_detector_look(struct rs_detector *d, const int64_t *parcel_id, uint32_t n
     int err = rs_detector_load(d, parcel_id, &n, &parcel, diag);
     if (err) return err;
     struct deadline *deadline = rs_arena_get(d->desk.arena, ((size_t)n + 1) * sizeof *deadline);
-    for (uint32_t i = 0; i < n; i++) look_at(d, &parcel[i], &steps, &deadline[i], counts);
+    bool watched = false;
+    for (uint32_t i = 0; i < n; i++) {
+        look_at(d, &parcel[i], &steps, &deadline[i], counts);
+        watched |= parcel[i].watched;
+    }
     err = rs_desk_write(&d->desk, parcel, n, steps.list, steps.n, diag);
-    if (!err) err = tell_journeys(d, deadline, n, diag);
+    if (!err && (steps.n || watched)) err = tell_journeys(d, deadline, n, diag);
     if (!err) err = set_deadlines(d, deadline, n, diag);
     if (!err && steps.n) rs_kill_point(RS_KILL_LOOKED);
     return err;
