@@ -12,8 +12,8 @@
 
 /* Those whose time has come by the feed of the source that they wait for.  However
  * many are to be looked at whatever their time is, as all are once rules are new,
- * they have half of a page: alerts that are due wait for none of them.  Of those whose
- * journeys grew nobody knows yet who did not see it: see tell_journeys. */
+ * they have half of a page: alerts that are due wait for none of them.  They have none
+ * of it while batches are waited for that may not know how a journey grew. */
 int rs_detector_find_due(struct rs_detector *d, int64_t ret[RS_DETECTOR_PAGE], uint32_t *ret_n, struct rs_diag *diag)
 {
     static const char sql[] =

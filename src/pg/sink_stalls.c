@@ -2,11 +2,12 @@
  *
  * Nothing is evaluated while ingesting, with one exception: a parcel that has a
  * candidate or an open episode is looked at in the transaction that brings news of
- * it, so that the scan and the end of the stall are one.  Which ones these are a
- * sink keeps in mind, by the numbers of their journeys too.  At the end of each transaction it reads what was added
- * since (rows whose transaction its last read may not have seen), in the statement that writes its proof, so that costs
- * nothing; candidates that this does not show wait for us (detector.c).  Of all other parcels the detector hears by a
- * row in its inbox, one a batch:
+ * it, or of another number of its journey, so that the scan and the end of the stall
+ * are one.  Which ones these are a sink keeps in mind.  At the end of each transaction
+ * it reads what was added since (rows whose transaction its last read may not have
+ * seen), in the statement that writes its proof, so that costs nothing; candidates
+ * that this does not show wait for us (detector.c).  Of all other parcels the detector
+ * hears by a row in its inbox, one a batch:
  *   - a new one, with the earliest instant at which a clock of it can have begun:
  *     it is looked at when the shortest wait behind that is over;
  *   - now: what changes clocks otherwise than a scan that comes in time.  Late
