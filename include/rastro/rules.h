@@ -130,6 +130,11 @@ int64_t rs_rules_least_wait(const struct rs_rules *rules);
 const struct rs_rule *rs_rules_match(const struct rs_rules *rules, enum rs_stall_kind kind,
                                      const struct rs_situation *situation);
 
+/* Whether rule `i` fits now, or may once the parcel is scanned: its stage and leg may
+ * be others then, and where no issuer is known its carrier. */
+bool rs_rules_may_match(const struct rs_rules *rules, uint32_t i, const struct rs_situation *situation,
+                        bool issuer_known);
+
 /* The calendar that a rule counts by for a parcel; NULL: all days count. */
 const struct rs_calendar *rs_rule_calendar(const struct rs_rule *rule, const struct rs_calendars *calendars,
                                            const struct rs_situation *situation);

@@ -33,6 +33,8 @@
  *    shortest).
  *  - Contradictions compare what was registered with what was told; both sides
  *    are in the episode.
+ *  - Rules are those of the carrier that has the parcel then: the issuer of the
+ *    number, or where it names none (S10) the carrier that saw it last.
  */
 #ifndef RASTRO_STALL_H
 #define RASTRO_STALL_H
@@ -54,7 +56,8 @@ struct rs_stall_event {
     struct rs_str region, city;
     uint16_t marks;
     enum rs_event_kind kind;
-    bool own; /* told under this number, not under another of the journey */
+    bool own;                         /* told under this number, not under another of the journey */
+    const struct rs_carrier *carrier; /* that saw it, where the number names no issuer; or NULL */
 };
 
 /* One update of one order that has the parcel, in order of `updated_us`. */
@@ -67,11 +70,11 @@ struct rs_stall_order {
 };
 
 struct rs_stall_parcel {
-    struct rs_str carrier; /* id, or empty */
+    struct rs_str carrier; /* id of the issuer, or empty */
     struct rs_str service;
     struct rs_str origin, destination; /* countries, where orders tell none: of the sources, or of an S10 number */
     enum rs_s10 s10;
-    bool untracked;                       /* its carrier gives no tracking */
+    bool untracked;                       /* the issuer gives no tracking */
     int64_t registered_us;                /* when it was first told of, unless an event lies earlier */
     int64_t promised_us;                  /* by sources, or RS_INSTANT_NONE */
     int64_t handed_from_us, handed_to_us; /* when it got the clocks, INT64_MIN; when it gave them on, INT64_MAX */
@@ -103,10 +106,14 @@ struct rs_stalls {
     uint32_t n;
     struct rs_stall_clock clock[RS_STALL__COUNT];
     int64_t next_us; /* the earliest that a clock is due behind the feed time; RS_INSTANT_NONE */
-    int64_t stuck_us; /* from when on one more scan that says the same is too many; RS_INSTANT_NONE */
-    struct rs_situation situation;
-    int64_t silent_us;   /* the last scan or hand-over, else when it was first told of */
-    int64_t promised_us; /* by orders, else by sources; RS_INSTANT_NONE */
+    /* From when on a scan may make something due at once, however soon it comes: one
+     * more that says the same, one by which a rule fits that waits less, or one that
+     * ends a pause.  RS_INSTANT_NONE: none does. */
+    int64_t ripe_us;
+    struct rs_situation situation; /* at the end */
+    bool untracked;                /* the carrier that has it gives no tracking */
+    int64_t silent_us;             /* the last scan or hand-over, else when it was first told of */
+    int64_t promised_us;           /* by orders, else by sources; RS_INSTANT_NONE */
 };
 
 /* What one message says of a parcel, which `source` told at `published_us`. */

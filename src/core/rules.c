@@ -1,5 +1,6 @@
 #include "rastro/rules.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 #include "rastro/duration.h"
@@ -446,7 +447,7 @@ int64_t rs_rules_least_wait(const struct rs_rules *rules)
     for (uint32_t i = 0; i < rules->count; i++) {
         const struct rs_rule *rule = &rules->rule[i];
         bool waits = rule->kind == RS_STALL_never_scanned || rule->kind == RS_STALL_no_update ||
-                     rule->kind == RS_STALL_uncollected;
+                     rule->kind == RS_STALL_stuck || rule->kind == RS_STALL_uncollected;
         if (!waits || rule->never) continue;
         if (least == RS_INSTANT_NONE || rule->after_us < least) least = rule->after_us;
     }
@@ -461,28 +462,58 @@ static uint32_t known_value(const struct rs_strmap *map, struct rs_str word)
     return value == RS_STRMAP_NONE ? RS_VALUE_OTHER : value;
 }
 
-const struct rs_rule *rs_rules_match(const struct rs_rules *rules, enum rs_stall_kind kind,
-                                     const struct rs_situation *situation)
+/* A situation as a value of each side. */
+struct situated {
+    uint32_t at[RS_SIDE__COUNT];
+};
+
+static struct situated situate(const struct rs_rules *rules, const struct rs_situation *situation)
 {
     char room[SERVICE_MAX];
-    const uint32_t point[RS_SIDE__COUNT] = {
+    return (struct situated){{
         [RS_SIDE_CARRIER] = known_value(&rules->carrier, situation->carrier),
         [RS_SIDE_SERVICE] = known_value(&rules->service, rs_str_lower(situation->service, room, SERVICE_MAX)),
         [RS_SIDE_STATUS] = situation->status ? situation->status->rank : RS_VALUE_OTHER,
         [RS_SIDE_LEG] = situation->leg,
         [RS_SIDE_FROM] = known_value(&rules->country, situation->origin),
         [RS_SIDE_TO] = known_value(&rules->country, situation->destination),
-    };
-    for (uint32_t i = 0; i < rules->count; i++) {
-        if (rules->rule[i].kind != kind) continue;
-        for (uint32_t b = 0; b < rules->fits[i].n; b++) {
-            const struct rs_box *box = &rules->fits[i].box[b];
-            int side = 0;
-            while (side < RS_SIDE__COUNT && rs_set_has(&box->side[side], point[side])) side++;
-            if (side == RS_SIDE__COUNT) return &rules->rule[i];
+    }};
+}
+
+/* By the sides that have their bit in `asked`. */
+static bool fits(const struct rs_rule_fits *fits, const struct situated *situated, unsigned asked)
+{
+    for (uint32_t b = 0; b < fits->n; b++) {
+        int side = 0;
+        while (side < RS_SIDE__COUNT &&
+               (!(asked >> side & 1) || rs_set_has(&fits->box[b].side[side], situated->at[side]))) {
+            side++;
         }
+        if (side == RS_SIDE__COUNT) return true;
+    }
+    return false;
+}
+
+const struct rs_rule *rs_rules_match(const struct rs_rules *rules, enum rs_stall_kind kind,
+                                     const struct rs_situation *situation)
+{
+    struct situated situated = situate(rules, situation);
+    for (uint32_t i = 0; i < rules->count; i++) {
+        if (rules->rule[i].kind == kind && fits(&rules->fits[i], &situated, UINT_MAX)) return &rules->rule[i];
     }
     return NULL;
+}
+
+bool rs_rules_may_match(const struct rs_rules *rules, uint32_t i, const struct rs_situation *situation,
+                        bool issuer_known)
+{
+    struct situated situated = situate(rules, situation);
+    /* Those two are of lanes, which no scan changes. */
+    bool leg_stays = situation->leg == RS_LEG_unknown || situation->leg == RS_LEG_domestic;
+    unsigned asked = UINT_MAX & ~(1U << RS_SIDE_STATUS);
+    if (!leg_stays) asked &= ~(1U << RS_SIDE_LEG);
+    if (!issuer_known) asked &= ~(1U << RS_SIDE_CARRIER);
+    return fits(&rules->fits[i], &situated, asked);
 }
 
 const struct rs_calendar *rs_rule_calendar(const struct rs_rule *rule, const struct rs_calendars *calendars,

@@ -14,6 +14,8 @@ static bool moves_status(const struct rs_stall_event *event)
 static void forget_parcel(struct walk *w)
 {
     w->situation.status = NULL;
+    w->situation.carrier = w->parcel->carrier;
+    w->untracked = w->parcel->untracked;
     w->moved = w->pickup = w->stopped = w->delivered = w->after = w->elsewhere = w->wrong = w->first = nothing;
     w->run = (struct run){.start = nothing};
     w->country = RS_STR_NONE;
@@ -75,6 +77,9 @@ static void step_seen(struct walk *w, const struct rs_stall_event *event, uint32
     w->stopped = nothing;
     w->scanned = true;
     if (event->country.n) w->country = event->country;
+    if (!event->carrier) return;
+    w->situation.carrier = event->carrier->id;
+    w->untracked = event->carrier->untracked;
 }
 
 static void step_event(struct walk *w, uint32_t i)
@@ -134,7 +139,7 @@ static struct point clock_start(const struct walk *w, enum rs_stall_kind kind)
     bool ended = status && status->ends;
     bool under_way = status && !ended && !stage_is(status, "info") && !stage_is(status, "pickup");
     struct point none = nothing;
-    if (kind <= RS_STALL_source_stopped && (ended || !w->bears || w->parcel->untracked)) return none;
+    if (kind <= RS_STALL_source_stopped && (ended || !w->bears || w->untracked)) return none;
     switch (kind) {
     case RS_STALL_never_scanned: {
         int64_t from = o->dispatched_us != RS_INSTANT_NONE ? o->dispatched_us : w->registered_us;
@@ -185,10 +190,7 @@ static void set_clock(struct walk *w, enum rs_stall_kind kind, const struct rs_r
     uint32_t pauses = pauses_of(w, rule);
     int64_t due = rs_calendar_end(calendar, start.at_us, after, w->pause, pauses);
     /* Only a scan shows that it goes on saying the same; silence is no_update's. */
-    if (kind == RS_STALL_stuck && due > w->run.last_us) {
-        w->ret->stuck_us = due;
-        return;
-    }
+    if (kind == RS_STALL_stuck && due > w->run.last_us) return;
     /* That scan came when it was due or later, so it did begin then. */
     bool was_due = was.rule && was.start_us == start.at_us && was.due_us == due;
     if (due != RS_INSTANT_NONE && due < at_us && !was_due && kind != RS_STALL_stuck) due = at_us;
@@ -233,7 +235,6 @@ static void set_clocks(struct walk *w, int64_t at_us, uint32_t by)
     for (enum rs_stall_kind kind = 0; kind < RS_STALL__COUNT; kind++) {
         struct point start = clock_start(w, kind);
         const struct rs_rule *rule = NULL;
-        if (kind == RS_STALL_stuck) w->ret->stuck_us = RS_INSTANT_NONE;
         if (start.at_us != RS_INSTANT_NONE) rule = rs_rules_match(w->rules, kind, &w->situation);
         if (rule && rule->never) rule = NULL;
         if (w->open[kind] != RS_STALL_NONE) {
@@ -306,9 +307,43 @@ static int since_cmp(const void *a, const void *b)
     return (int)x->kind - (int)y->kind;
 }
 
+/* When a rule would make a clock due that did not stand still; RS_INSTANT_NONE: not
+ * before it is due as it runs now. */
+static int64_t ripe_by(const struct walk *w, enum rs_stall_kind kind, const struct rs_rule *rule, struct point start)
+{
+    const struct rs_stall_clock *clock = &w->ret->clock[kind];
+    bool compared = kind == RS_STALL_scan_before_dispatch; /* by the rule, see there */
+    if (compared && start.at_us >= w->orders.first_dispatch_us - rule->after_us) return RS_INSTANT_NONE;
+    int64_t after = rs_stall_is_tolerance(kind) ? 0 : rule->after_us;
+    const struct rs_calendar *calendar = rs_rule_calendar(rule, w->calendars, &w->situation);
+    int64_t due = rs_calendar_end(calendar, start.at_us, after, NULL, 0);
+    bool counts = clock->rule && clock->due_us != RS_INSTANT_NONE && clock->due_us <= due;
+    return counts ? RS_INSTANT_NONE : due;
+}
+
+/* By whatever rule may come to fit.  A scan starts the clock of no_update anew, whatever rule fits then; what moves the
+ * status and is none is looked at (sink_stalls.c). */
+static void find_ripe(struct walk *w)
+{
+    struct rs_stalls *ret = w->ret;
+    ret->ripe_us = RS_INSTANT_NONE;
+    for (uint32_t i = 0; i < rs_rules_count(w->rules); i++) {
+        const struct rs_rule *rule = rs_rules_at(w->rules, i);
+        enum rs_stall_kind kind = rule->kind;
+        if (rule->never || kind == RS_STALL_no_update || w->open[kind] != RS_STALL_NONE) continue;
+        struct point start = clock_start(w, kind);
+        if (kind == RS_STALL_scan_before_dispatch && w->orders.first_dispatch_us != RS_INSTANT_NONE) start = w->first;
+        if (start.at_us == RS_INSTANT_NONE) continue;
+        if (!rs_rules_may_match(w->rules, i, &w->situation, w->parcel->carrier.n > 0)) continue;
+        int64_t due = ripe_by(w, kind, rule, start);
+        if (due != RS_INSTANT_NONE && (ret->ripe_us == RS_INSTANT_NONE || due < ret->ripe_us)) ret->ripe_us = due;
+    }
+}
+
 static void finish(struct walk *w)
 {
     struct rs_stalls *ret = w->ret;
+    find_ripe(w);
     ret->next_us = RS_INSTANT_NONE;
     for (enum rs_stall_kind kind = 0; kind < RS_STALL__COUNT; kind++) {
         struct rs_stall_clock *clock = &ret->clock[kind];
@@ -317,6 +352,7 @@ static void finish(struct walk *w)
         if (ret->next_us == RS_INSTANT_NONE || clock->due_us < ret->next_us) ret->next_us = clock->due_us;
     }
     ret->situation = w->situation;
+    ret->untracked = w->untracked;
     ret->silent_us = w->moved.at_us != RS_INSTANT_NONE ? w->moved.at_us : w->registered_us;
     ret->promised_us = promised(w);
     if (ret->n) qsort(ret->episode, ret->n, sizeof *ret->episode, since_cmp);
@@ -335,10 +371,9 @@ void rs_stall_look(const struct rs_rules *rules, const struct rs_calendars *cale
 {
     struct walk w = {
         .rules = rules, .calendars = calendars, .parcel = parcel, .feed_us = feed_us, .ret = ret, .arena = arena};
-    *ret = (struct rs_stalls){.stuck_us = RS_INSTANT_NONE};
+    *ret = (struct rs_stalls){.ripe_us = RS_INSTANT_NONE};
     w.past = rs_arena_get(arena, ((size_t)parcel->event_n + 1) * sizeof *w.past);
     w.pause = rs_arena_get(arena, ((size_t)parcel->event_n + 1) * sizeof *w.pause);
-    w.situation.carrier = parcel->carrier;
     w.situation.service = parcel->service;
     for (int kind = 0; kind < RS_STALL__COUNT; kind++) w.open[kind] = RS_STALL_NONE;
     forget_parcel(&w);

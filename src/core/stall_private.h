@@ -48,6 +48,7 @@ struct walk {
     uint32_t open[RS_STALL__COUNT]; /* index of the episode, or RS_STALL_NONE */
 
     bool bears, bore; /* this number has the clocks; it had them already */
+    bool untracked;   /* the carrier that has it gives no tracking */
     int64_t registered_us;
     uint32_t begun, stepped; /* the first event of the number's use, and events so far */
     int64_t last_us;         /* of the event before */

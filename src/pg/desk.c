@@ -46,7 +46,7 @@ int rs_desk_lock(struct rs_desk *desk, const int64_t *parcel_id, uint32_t n, str
     for (uint32_t i = 0; i < *ret_n; i++) {
         struct rs_desk_parcel *parcel = &(*ret)[i];
         parcel->id = rs_pg_get_int(rows, (int)i, 0);
-        parcel->watched = rs_pg_get_int(rows, (int)i, 1);
+        parcel->watched = parcel->ripe = rs_pg_get_int(rows, (int)i, 1);
         parcel->now_us = rs_pg_get_time(rows, (int)i, 2);
     }
     return RS_OK;
@@ -108,6 +108,7 @@ uint32_t rs_desk_look(struct rs_desk *desk, struct rs_desk_parcel *parcel, int64
         if (parcel->stored[i].feed_us > feed_us) feed_us = parcel->stored[i].feed_us;
     }
     rs_stall_look(desk->rules, desk->calendars, &parcel->c->parcel, feed_us, desk->arena, &parcel->stalls);
+    parcel->ripe = parcel->stalls.ripe_us != RS_INSTANT_NONE && parcel->stalls.ripe_us <= feed_us;
     return rs_episodes_compare(parcel->stored, parcel->stored_n, &parcel->stalls, parcel->c->parcel.event, &desk->by,
                                desk->arena, ret);
 }
@@ -130,7 +131,8 @@ static struct row row_of(const struct rs_desk_step *step)
     const struct rs_episode_change *change = &step->change;
     struct row row = {.parcel = parcel, .step = step, .state = 'o', .told = 1};
     if (change->stored != RS_STALL_NONE) row.stored = &parcel->stored[change->stored];
-    if (change->found != RS_STALL_NONE) row.found = &parcel->stalls.episode[change->found];
+    bool found = change->step == RS_EPISODE_FIND || change->found != RS_STALL_NONE;
+    if (found) row.found = &parcel->stalls.episode[change->found];
     bool ended = row.found && row.found->closed_us != INT64_MAX;
     if (change->step == RS_EPISODE_FIND) row.state = 'c';
     else if (change->step == RS_EPISODE_WITHDRAW) row.state = 'w';
@@ -218,7 +220,7 @@ static int add_candidates(struct rs_desk *desk, const struct row *row, uint32_t 
     EACH(RS_PG_INT2, rs_pg_array_int2(p, rs_stall_kind_id(r->found->kind)));
     EACH(RS_PG_TEXT, put_word(p, r->found->rule->name));
     EACH(RS_PG_TEXT, put_word(p, r->parcel->c->number));
-    EACH(RS_PG_TEXT, put_word(p, r->parcel->c->parcel.carrier));
+    EACH(RS_PG_TEXT, put_word(p, r->parcel->stalls.situation.carrier));
     return rs_pg_run(desk->pg, add, p, NULL, diag);
 }
 
@@ -270,17 +272,21 @@ static int set_episodes(struct rs_desk *desk, const struct row *row, uint32_t n,
     return rs_pg_run(desk->pg, set, p, NULL, diag);
 }
 
-/* Writers of batches keep a parcel in mind as long as it has candidates or open
- * episodes, and for a day more: a scan that comes in time may be an earlier end, or
- * the last before the beginning. */
+/* Writers of batches keep a parcel in mind as long as a scan may make something due,
+ * and as long as it has candidates or open episodes, and for a day more: a scan that
+ * comes in time may be an earlier end, or the last before the beginning. */
 static int set_watched(struct rs_desk *desk, const struct rs_desk_parcel *parcel, uint32_t n, struct rs_diag *diag)
 {
     static const char set[] = "UPDATE rastro.deadlines d SET watched = CASE WHEN w.some THEN pg_current_xact_id() END "
-                              "FROM (SELECT a.id, EXISTS (SELECT FROM rastro.episodes e WHERE e.parcel_id = a.id "
+                              "FROM (SELECT a.id, a.ripe <> 0 OR EXISTS (SELECT FROM rastro.episodes e "
+                              "WHERE e.parcel_id = a.id "
                               "AND (e.state IN ('c', 'o') OR e.gone_at > now() - interval '1 day')) "
-                              "AS some FROM unnest($1::bigint[]) a (id)) w "
+                              "AS some FROM unnest($1::bigint[], $2::smallint[]) a (id, ripe)) w "
                               "WHERE d.parcel_id = w.id AND (d.watched IS NOT NULL) <> w.some";
     put_ids(desk, parcel, n);
+    rs_pg_array_open(&desk->params, RS_PG_INT2);
+    for (uint32_t i = 0; i < n; i++) rs_pg_array_int2(&desk->params, parcel[i].ripe);
+    rs_pg_array_close(&desk->params);
     return rs_pg_run(desk->pg, set, &desk->params, NULL, diag);
 }
 
@@ -312,7 +318,7 @@ int rs_desk_write(struct rs_desk *desk, const struct rs_desk_parcel *parcel, uin
     bool watched = false;
     for (uint32_t i = 0; i < n; i++) {
         room += parcel[i].stored_n;
-        watched |= parcel[i].watched;
+        watched |= parcel[i].watched || parcel[i].ripe;
     }
     struct row *new = rs_arena_get(desk->arena, ((size_t)step_n + 1) * sizeof *new);
     struct row *set = rs_arena_get(desk->arena, ((size_t)room + 1) * sizeof *set);

@@ -39,7 +39,8 @@ struct rs_desk_rules {
 /* A parcel whose row of deadlines is locked. */
 struct rs_desk_parcel {
     int64_t id;
-    bool watched;
+    bool watched;   /* batches with news of it look at it, or leave word */
+    bool ripe;      /* a scan may make something due at once; before a look: whether it is watched */
     int64_t now_us; /* PostgreSQL's clock when it was locked */
     const struct rs_stored_episode *stored;
     uint32_t stored_n;

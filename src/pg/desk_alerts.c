@@ -47,7 +47,7 @@ static struct rs_alert alert_of(const struct rs_desk_step *step)
         .kind = stored->kind,
         .rule = stored->rule,
         .number = c->number,
-        .carrier = c->parcel.carrier,
+        .carrier = s->carrier,
         .seller = c->seller,
         .stage = s->status ? s->status->stage : RS_STR_NONE,
         .leg = rs_str_of(rs_leg_name(s->leg)),

@@ -12,7 +12,11 @@
  * starts clocks that are due w later, behind that look.  Any other scan, and
  * whatever is due without a wait, is left in the inbox (sink_stalls.c).  Of what is
  * silent for long the next look comes later, an eighth of the silence; a scan after
- * such a pause is left in the inbox too.
+ * such a pause is left in the inbox too.  Some clocks no scan starts anew: a promise
+ * stays, and another stage may have a rule that waits less for it, or end a pause; a
+ * stage stays, and one more scan that says the same is one too many.  Where a scan may so make
+ * something due at once, the parcel is ripe, and watched: batches leave word of it
+ * whatever they bring.
  *
  * No false alarm.  "A complete view" at feed time F has every message appended up
  * to F and none after it, on whatever partition: an order, or the first scan that
@@ -31,9 +35,9 @@
  *
  * A scan may be of another number of the parcel's journey.  So the parcel's row says
  * which numbers there are, and a batch that brings news of one of them looks at all
- * that is watched of its journey.  When a journey grows, a batch under way may not
- * know: the parcel stays on the list until such batches are over, and is looked at
- * once more.
+ * that is watched of its journey.  When a journey grows, or a parcel becomes ripe, a
+ * batch under way may not know: the parcel stays on the list until such batches are
+ * over, and is looked at once more.
  *
  * Whoever leads can die anywhere: the inbox is emptied by the transaction that
  * writes deadlines, candidates are there for the next one, and what was found

@@ -7,13 +7,11 @@
 /* What is over is still looked at for so long: a member that does not know of the
  * end leaves no word of scans behind it, until they come after a long silence. */
 #define ENDED_US (30 * RS_DAY_US)
-/* How often it is looked whether scans go on saying the same. */
-#define STUCK_US (6 * RS_HOUR_US)
 
 /* Those whose time has come by the feed of the source that they wait for.  However
  * many are to be looked at whatever their time is, as all are once rules are new,
  * they have half of a page: alerts that are due wait for none of them.  They have none
- * of it while batches are waited for that may not know how a journey grew. */
+ * of it while batches are waited for that may not know what they are to leave word of. */
 int rs_detector_find_due(struct rs_detector *d, int64_t ret[RS_DETECTOR_PAGE], uint32_t *ret_n, struct rs_diag *diag)
 {
     static const char sql[] =
@@ -61,11 +59,8 @@ static struct deadline next_look(const struct rs_detector *d, const struct rs_de
         return deadline;
     }
     deadline.due_us = earlier(feed_us + wait, stalls->next_us);
-    /* One more scan that says the same comes in time, and leaves no word. */
-    if (stalls->stuck_us != RS_INSTANT_NONE) {
-        int64_t soon = feed_us + (silence / SILENCE_SHARE > STUCK_US ? silence / SILENCE_SHARE : STUCK_US);
-        deadline.due_us = earlier(deadline.due_us, stalls->stuck_us > feed_us ? stalls->stuck_us : soon);
-    }
+    /* From then on it is watched. */
+    if (stalls->ripe_us > feed_us) deadline.due_us = earlier(deadline.due_us, stalls->ripe_us);
     return deadline;
 }
 
@@ -148,6 +143,14 @@ void rs_detector_take_steps(struct rs_detector *d, struct rs_desk_parcel *parcel
     }
 }
 
+/* Batches that are under way may not know that they are to leave word of its scans, or
+ * of which: it stays on the list, and is looked at once more behind them. */
+static void look_again(struct rs_detector *d, struct deadline *deadline)
+{
+    deadline->due_us = INT64_MIN;
+    d->joined = true;
+}
+
 static void look_at(struct rs_detector *d, struct rs_desk_parcel *parcel, struct rs_detector_steps *steps,
                     struct deadline *ret, struct rs_detector_counts *counts)
 {
@@ -161,6 +164,7 @@ static void look_at(struct rs_detector *d, struct rs_desk_parcel *parcel, struct
     }
     rs_detector_take_steps(d, parcel, 0, steps, counts);
     *ret = next_look(d, parcel, c->feed_us);
+    if (parcel->ripe && !parcel->watched) look_again(d, ret);
     counts->looked++;
 }
 
@@ -173,9 +177,7 @@ int rs_detector_load(struct rs_detector *d, const int64_t *parcel_id, uint32_t *
     return err ? err : rs_desk_load_cases(&d->desk, *ret, *n, diag);
 }
 
-/* Batches are told of the numbers by which scans may end what is open of a parcel.
- * One that is under way may not see that a journey grew, and brings a scan of such a
- * number: the parcel stays on the list, and is looked at again behind those batches. */
+/* Batches are told of the numbers by which scans may end what is open of a parcel. */
 static int tell_journeys(struct rs_detector *d, struct deadline *deadline, uint32_t n, struct rs_diag *diag)
 {
     static const char tell[] =
@@ -198,8 +200,7 @@ static int tell_journeys(struct rs_detector *d, struct deadline *deadline, uint3
         for (uint32_t i = 0; i < n; i++) {
             /* Of what is watched from now on candidates tell. */
             if (deadline[i].parcel->id != rs_pg_get_int(rows, r, 0) || !deadline[i].parcel->watched) continue;
-            deadline[i].due_us = INT64_MIN;
-            d->joined = true;
+            look_again(d, &deadline[i]);
         }
     }
     return err;
@@ -216,7 +217,7 @@ int rs_detector_look(struct rs_detector *d, const int64_t *parcel_id, uint32_t n
     bool watched = false;
     for (uint32_t i = 0; i < n; i++) {
         look_at(d, &parcel[i], &steps, &deadline[i], counts);
-        watched |= parcel[i].watched;
+        watched |= parcel[i].watched || parcel[i].ripe;
     }
     err = rs_desk_write(&d->desk, parcel, n, steps.list, steps.n, diag);
     if (!err && (steps.n || watched)) err = tell_journeys(d, deadline, n, diag);

@@ -19,7 +19,7 @@ struct rs_detector {
     struct rs_str *holder;
     uint32_t holder_n;
     int64_t candidate, opening; /* the newest that was made; those up to this may be opened once nobody is waited for */
-    bool joined, joining;       /* journeys of watched parcels grew, behind and before `holder` was noted */
+    bool joined, joining;       /* more is to be left word of, since behind and before `holder` was noted */
 };
 
 /* Steps that a transaction takes; they live in the desk's arena. */

@@ -1,19 +1,20 @@
 /* What a batch means for parcels that may stand still.
  *
- * Nothing is evaluated while ingesting, with one exception: a parcel that has a
- * candidate or an open episode is looked at in the transaction that brings news of
- * it, or of another number of its journey, so that the scan and the end of the stall
- * are one.  Which ones these are a sink keeps in mind.  At the end of each transaction
- * it reads what was added since (rows whose transaction its last read may not have
- * seen), in the statement that writes its proof, so that costs nothing; candidates
- * that this does not show wait for us (detector.c).  Of all other parcels the detector
- * hears by a row in its inbox, one a batch:
+ * Nothing is evaluated while ingesting, with one exception: a parcel that has an open
+ * episode is looked at in the transaction that brings news of it, or of another number
+ * of its journey, so that the scan and the end of the stall are one.  Which ones are
+ * watched so a sink keeps in mind.  At the end of each transaction it reads what was
+ * added since (rows whose transaction its last read may not have seen), in the
+ * statement that writes its proof, so that costs nothing; what this does not show the
+ * detector waits for (detector.c).  Of all other parcels the detector hears by a row
+ * in its inbox, one a batch:
  *   - a new one, with the earliest instant at which a clock of it can have begun:
  *     it is looked at when the shortest wait behind that is over;
  *   - now: what changes clocks otherwise than a scan that comes in time.  Late
  *     scans, those behind newer ones, those after a long silence, at or behind the
- *     end of a journey, what says that a source has given up; promises, facts of a
- *     parcel that was known, links, orders; and what sources stopped reporting.
+ *     end of a journey, what moves the status and is no scan, what says that a source
+ *     has given up; promises, facts of a parcel that was known, links, orders; what
+ *     sources stopped reporting; and whatever there is of a parcel that is watched.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,6 +126,12 @@ static bool is_at_an_end(const struct rs_status *status)
     return false;
 }
 
+/* It moves the status, by which other rules may fit, and starts no clock anew. */
+static bool is_concluded(const struct rs_known *known)
+{
+    return rs_track_moves(known) && !rs_track_scans(known) && !rs_str_is(known->status->stage, "info");
+}
+
 /* When a clock may have begun by what is new; INT64_MIN: to be looked at now;
  * `never`: nothing is new. */
 static int64_t news_of(const struct rs_work_parcel *parcel)
@@ -138,6 +145,7 @@ static int64_t news_of(const struct rs_work_parcel *parcel)
         if (known->instant_us < first) first = known->instant_us;
         if (is_at_an_end(known->status)) return INT64_MIN;
         if (!parcel->exists) continue;
+        if (is_concluded(known)) return INT64_MIN;
         if (!asked) before = known_before(parcel, &ended);
         asked = true;
         bool late = known->instant_us < known->published_us - RS_STALL_GRACE_US;

@@ -155,7 +155,7 @@ enum {
 };
 
 static void take_event(struct loading *l, const struct rs_pg_rows *rows, int r, const struct rs_status *status,
-                       struct rs_stall_event *event, struct rs_stall_words *words)
+                       bool issued, struct rs_stall_event *event, struct rs_stall_words *words)
 {
     char kind = (char)rs_pg_get_int(rows, r, KIND);
     *event = (struct rs_stall_event){
@@ -175,6 +175,7 @@ static void take_event(struct loading *l, const struct rs_pg_rows *rows, int r, 
                                      .text = text_at(l, rows, r, TEXT),
                                      .number = text_at(l, rows, r, NUMBER),
                                      .place = text_at(l, rows, r, PLACE)};
+    if (event->own && !issued) event->carrier = rs_stall_carrier(l->catalog, words->source);
 }
 
 static int load_events(struct loading *l, struct rs_diag *diag)
@@ -202,7 +203,7 @@ static int load_events(struct loading *l, struct rs_diag *diag)
         for (; r < end; r++) {
             const struct rs_status *status = rs_status_numbered(l->catalog, rs_pg_get_int(rows, r, STATUS));
             if (!status) continue; /* a newer release's */
-            take_event(l, rows, r, status, &event[n], &c->words[n]);
+            take_event(l, rows, r, status, c->parcel.carrier.n > 0, &event[n], &c->words[n]);
             n++;
         }
         c->parcel.event = event;
@@ -297,24 +298,12 @@ static int load_parcels(struct loading *l, struct rs_diag *diag)
         parcel->carrier = text_at(l, rows, r, 2);
         parcel->s10 = rs_pg_get_int(rows, r, 3) ? RS_S10_OK : rs_pg_get_int(rows, r, 4) ? RS_S10_BAD : RS_S10_NO;
         parcel->registered_us = rs_pg_get_time(rows, r, 5);
+        const struct rs_carrier *issuer = rs_carrier_named(l->catalog, parcel->carrier);
+        parcel->untracked = issuer && issuer->untracked;
         /* Its last two letters are the country that it was sent from. */
         if (parcel->s10 == RS_S10_OK) parcel->origin = (struct rs_str){c->number.p + c->number.n - 2, 2};
     }
     return err;
-}
-
-/* A valid S10 number has no issuer: whoever saw the parcel last, if a carrier. */
-static void find_carrier(const struct rs_catalog *catalog, struct rs_stall_case *c)
-{
-    struct rs_stall_parcel *parcel = &c->parcel;
-    for (uint32_t i = parcel->event_n; !parcel->carrier.n && i-- > 0;) {
-        const struct rs_stall_event *event = &parcel->event[i];
-        if (!event->own || event->kind != RS_EVENT_SCAN) continue;
-        const struct rs_carrier *carrier = rs_stall_carrier(catalog, c->words[i].source);
-        if (carrier) parcel->carrier = carrier->id;
-    }
-    const struct rs_carrier *carrier = rs_carrier_named(catalog, parcel->carrier);
-    parcel->untracked = carrier && carrier->untracked;
 }
 
 static int load_hand_overs(struct loading *l, struct rs_diag *diag)
@@ -442,7 +431,6 @@ int rs_stall_cases_load(struct rs_pg *pg, const struct rs_catalog *catalog, cons
     if (!err) err = load_facts(&l, diag);
     if (!err) err = load_hand_overs(&l, diag);
     if (!err) err = load_looks(&l, diag);
-    for (uint32_t i = 0; !err && i < n; i++) find_carrier(catalog, &ret[i]);
     rs_pg_params_free(&l.params);
     return err;
 }

@@ -187,7 +187,7 @@ static void print_stalls(const struct stalling *s, const struct rs_message *m, c
     struct rs_stalls stalls = look(s, m, r, &parcel);
     char since[RS_TIME_TEXT_MAX], until[RS_TIME_TEXT_MAX], start[RS_TIME_TEXT_MAX], after[RS_DURATION_TEXT_MAX];
     printf("stalls   leg %s", rs_leg_name(stalls.situation.leg));
-    if (parcel.untracked) fputs("; its carrier gives no tracking", stdout);
+    if (stalls.untracked) fputs("; its carrier gives no tracking", stdout);
     for (uint32_t i = 0; i < stalls.n; i++) {
         const struct rs_episode *e = &stalls.episode[i];
         bool open = e->closed_us == INT64_MAX;

@@ -155,11 +155,10 @@ static void print_feed(const struct why *w, struct rs_buf *line)
 static void print_why(const struct why *w)
 {
     struct rs_buf line = {0};
-    const struct rs_stall_parcel *parcel = &w->c.parcel;
     const struct rs_situation *s = &w->stalls.situation;
     bool open = false;
     rs_buf_printf(&line, "%.*s", RS_FMT(w->c.number));
-    if (parcel->carrier.n) rs_buf_printf(&line, ", %.*s", RS_FMT(parcel->carrier));
+    if (s->carrier.n) rs_buf_printf(&line, ", %.*s", RS_FMT(s->carrier));
     rs_buf_printf(&line, "; %.*s -> %.*s, leg %s; ", RS_FMT(s->origin.n ? s->origin : RS_LIT("?")),
                   RS_FMT(s->destination.n ? s->destination : RS_LIT("?")), rs_leg_name(s->leg));
     rs_buf_puts(&line, s->status ? s->status->name : RS_LIT("no scan yet"));
@@ -169,8 +168,8 @@ static void print_why(const struct why *w)
         print_episode(w, &w->stalls.episode[i], &line);
         open |= w->stalls.episode[i].closed_us == INT64_MAX;
     }
-    if (!open && parcel->untracked) {
-        rs_buf_printf(&line, "its carrier, %.*s, gives no tracking: silence is never flagged", RS_FMT(parcel->carrier));
+    if (!open && w->stalls.untracked) {
+        rs_buf_printf(&line, "its carrier, %.*s, gives no tracking: silence is never flagged", RS_FMT(s->carrier));
         put("NOT", &line);
     } else if (!open) {
         rs_buf_puts(&line, RS_LIT("stalled"));
@@ -235,8 +234,8 @@ static json_t *json_why(const struct why *w)
     bool open = false;
     for (uint32_t i = 0; i < w->stalls.n; i++) open |= w->stalls.episode[i].closed_us == INT64_MAX;
     return json_pack("{s:o, s:o, s:b, s:b, s:o, s:o, s:s, s:o, s:{s:o, s:o}, s:{s:o, s:o}, s:o, s:o}", "number",
-                     rs_json_of(c->number), "carrier", rs_json_of(c->parcel.carrier), "stalled", (int)open, "untracked",
-                     (int)c->parcel.untracked, "origin", rs_json_of(s->origin), "destination",
+                     rs_json_of(c->number), "carrier", rs_json_of(s->carrier), "stalled", (int)open, "untracked",
+                     (int)w->stalls.untracked, "origin", rs_json_of(s->origin), "destination",
                      rs_json_of(s->destination), "leg", rs_leg_name(s->leg), "status",
                      s->status ? rs_json_of(s->status->name) : json_null(), "feed", "complete_to",
                      rs_json_of_time(c->feed_us), "source", rs_json_of(c->feed_source), "looked", "at",

@@ -200,9 +200,12 @@ class Stalls(support.Test):
         self.sql("GRANT INSERT ON rastro.episodes TO rastro_writer")
         self.wait_for("SILENT1", ("no_update", "o", 20, None, 1))
 
-    def write_rules(self, path, version, no_update):
+    def shipped_rules(self):
         with open(os.path.join(support.SCHEMA, "stalls.json"), encoding="utf-8") as text:
-            rules = json.load(text)
+            return json.load(text)
+
+    def write_rules(self, path, version, no_update):
+        rules = self.shipped_rules()
         rules["version"] = version
         for rule in rules["rules"]:
             rule.update({"after": no_update} if rule["kind"] == "no_update" else {})
@@ -304,6 +307,71 @@ class Stalls(support.Test):
         self.tell(told(("DX", 0.2), ("03", 0.1)))
         self.wait_until("its scan is there", lambda: self.value("SELECT count(*) FROM rastro.events") == "2")
         self.assertEqual(self.sql("SELECT unnest(minute) FROM rastro.stall_inbox"), [["0"]])
+
+    def test_what_a_source_concludes_is_looked_at(self):
+        """Another rule may fit then, and by a clock that runs since the last scan."""
+        def told(*scans):
+            return {"trackingNumber": "9200190500010200000018", "trackingEvents": [
+                {"eventType": "x", "eventCode": code, "eventTimestamp": ago(days)[:-1], "GMTTimestamp": ago(days)}
+                for code, days in scans]}
+        self.start_ingest("scans=usps", options=["--detector", "off"])
+        self.tell(told(("03", 0.3)))
+        self.wait_until("it is there", lambda: self.value("SELECT count(*) FROM rastro.events") == "1")
+        self.sql("DELETE FROM rastro.stall_inbox")
+        self.tell(told(("03", 0.3), ("03", 0.2)))
+        self.wait_until("its scan is there", lambda: self.value("SELECT count(*) FROM rastro.events") == "2")
+        self.assertEqual(self.sql("SELECT unnest(minute) FROM rastro.stall_inbox"), [], "it came in time")
+        self.tell(told(("03", 0.3), ("03", 0.2), ("DX", 0.1)))
+        self.wait_until("the rest is there", lambda: self.value("SELECT count(*) FROM rastro.events") == "3")
+        self.assertEqual(self.sql("SELECT unnest(minute) FROM rastro.stall_inbox"), [["0"]])
+
+    # ---- what is ripe: a scan that comes in time makes it due at once
+
+    def write_overdue(self):
+        """Nine days more on the line haul, none elsewhere."""
+        path, rules = os.path.join(support.folder, "overdue.json"), self.shipped_rules()
+        rules["rules"].insert(0, {"name": "on-its-way", "kind": "overdue", "leg": "line_haul", "after": "P9D"})
+        with open(path, "w", encoding="utf-8") as text:
+            json.dump(rules, text)
+        return path
+
+    def tell_promised(self, *more):
+        self.tell({"rastro": "shipment/1", "marketplace": "m", "order": "o-1", "updated": ago(10),
+                   "parcels": [{"number": "RIPE1", "carrier": "correios"}], "dispatched": ago(3.5),
+                   "promised": {"from": None, "to": ago(2)}}, step("RIPE1", 3, "transit.departed", "CN"), *more)
+
+    def wait_watched(self, so):
+        self.wait_until("batches are told" if so else "they are told no more", lambda: self.value(
+            "SELECT watched IS NOT NULL FROM rastro.deadlines d JOIN rastro.parcels USING (parcel_id) "
+            "WHERE number = 'RIPE1' AND due > '-infinity'") == ("t" if so else "f"))
+
+    def test_a_scan_by_which_a_rule_fits_that_waits_less_opens_a_stall_at_once(self):
+        self.start_ingest("scans", options=["--rules", self.write_overdue()])
+        self.tell_promised()
+        self.wait_watched(True)
+        self.assertEqual(self.episodes(), [])
+        self.tell(step("RIPE1", 0.9, "transit.arrived", "BR"))
+        self.wait_for("RIPE1", ("overdue", "o", 1, None, 1))
+        self.tell(step("RIPE1", 0.1, "delivered.signed", "BR"))
+        self.wait_for("RIPE1", ("overdue", "e", 1, 0, 2))
+
+    def test_a_batch_that_does_not_know_that_a_parcel_is_ripe_is_waited_for(self):
+        rules = ["--rules", self.write_overdue()]
+        self.ingest("scans", options=rules)  # so that no rules are new
+        member = self.start_ingest("scans", options=["--detector", "off"] + rules, env={"RASTRO_STOP": "before-commit:2"})
+        self.tell_promised()
+        self.wait_complete()
+        self.sql("DELETE FROM rastro.stall_inbox; INSERT INTO rastro.deadlines (parcel_id, due, source) "
+                 "SELECT parcel_id, now() - interval '2 days', 0 FROM rastro.parcels")
+        self.tell(step("RIPE1", 0.9, "transit.arrived", "BR"))
+        self.wait_until("it stands before its commit", lambda: stopped(member))
+        self.detect(*rules)
+        self.wait_until("it is watched", lambda: self.value(
+            "SELECT count(*) FROM rastro.deadlines WHERE watched IS NOT NULL") == "1")
+        self.wait_rounds()
+        self.assertEqual(self.episodes(), [])
+        member.send_signal(signal.SIGCONT)
+        self.wait_for("RIPE1", ("overdue", "o", 1, None, 1))
 
     def test_what_is_due_does_not_wait_for_all_that_is_to_be_looked_at(self):
         self.ingest("scans")  # so that no rules are new

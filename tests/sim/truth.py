@@ -361,6 +361,9 @@ class Journey:
             self.behind.append(event)
         if own and event.seen:
             self.compare(event)
+            # Of the issuer, or where the number names none of who saw it last.
+            if self.view.carrier is None and event.source.startswith("rastro/"):
+                self.situation.carrier = event.source.removeprefix("rastro/")
         if event.moves:
             self.take_status(event)
 

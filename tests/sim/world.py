@@ -20,8 +20,8 @@ MINUTE, HOUR = 60 * US, 3600 * US
 START = int(datetime.datetime(2026, 6, 1, tzinfo=datetime.timezone.utc).timestamp()) * US
 FUTURE = 15 * MINUTE
 SCANS, ORDERS, IDLE, PARTITIONS = (0, 1, 2, 3), 4, 5, 6
-FEEDS = ("correios", "china-post", "usps", "sim-post")
-UNTRACKED = "sim-post"
+FEEDS = ("correios", "china-post", "usps")
+UNTRACKED = "sim-post"  # which tells nothing itself
 # Where sources tell, so that they are complete to different times when one lags.
 TOLD_ON = {"correios": SCANS, "china-post": SCANS[:2], "usps": SCANS[2:], "sim-post": SCANS[2:], "sim": SCANS[1:3]}
 
@@ -65,6 +65,9 @@ RULES = [
      "working_days": "origin", "pause": ["exception"]},
     {"name": "stuck-soon", "kind": "stuck", "stage": ["transit", "customs"], "after": "P8D"},
     {"name": "overdue-express", "kind": "overdue", "service": ["express"], "after": "P3D", "working_days": "BR"},
+    {"name": "overdue-customs", "kind": "overdue", "leg": "customs", "after": "P4D", "pause": ["customs.held"]},
+    {"name": "overdue-line-haul", "kind": "overdue", "leg": "line_haul", "after": "P2D"},
+    {"name": "overdue-usps", "kind": "overdue", "carrier": "usps", "stage": "accepted", "after": "P5D"},
 ]
 
 
@@ -144,7 +147,7 @@ class World:
         self.end, self.made = START + days * DAY, {}
         chance = random.Random(f"{seed} outages")
         self.outages = {}
-        for source in FEEDS[:3] + ("sim", "orders"):
+        for source in FEEDS + ("sim", "orders"):
             begin = START + int(chance.uniform(0.1, 0.8) * days * DAY)
             self.outages[source] = (begin, begin + int(chance.uniform(0.5, 6) * DAY))
 
@@ -577,13 +580,12 @@ class Known:
 
     def view(self, number, events, at):
         family, view, journey = self.family, View(), self.journey(number)
-        carrier, view.s10 = family.carriers[number]
+        view.carrier, view.s10 = family.carriers[number]
         view.number, view.registered = number, self.first[number]
         view.events = [e for e in events if e.number in journey]
         if view.s10 == "ok":
-            feeds = [e.source.split("/")[-1] for e in view.events if e.number == number and e.kind == "s"]
-            carrier = next((feed for feed in reversed(feeds) if feed in FEEDS), None)
-        view.carrier, view.untracked = carrier, carrier == UNTRACKED
+            view.carrier = None
+        view.untracked = view.carrier == UNTRACKED
         told = family.knows_lane and any(e[0] in journey for e in self.events)
         view.origin, view.destination = (family.origin, family.destination) if told else ("", "")
         if view.s10 == "ok" and not view.origin:

@@ -512,6 +512,101 @@ Test(stall, stands_still_while_a_rule_says_so)
     rs_rules_free(rules);
 }
 
+/* ---- what a scan may make due at once ------------------------------------------------------------ */
+
+Test(stall, is_measured_by_the_carrier_that_had_the_parcel_then)
+{
+    struct rs_rules *rules = rules_of("{'version': 1, 'rules': ["
+                                      "{'name': 'usps', 'kind': 'no_update', 'carrier': 'usps', 'after': 'P2D'},"
+                                      "{'name': 'other', 'kind': 'no_update', 'after': 'P5D'}]}");
+    const struct rs_carrier *usps = rs_carrier_named(rs_test_catalog(), RS_LIT("usps"));
+    new_parcel("US", "US");
+    parcel.carrier = RS_STR_NONE;
+    add("2026-10-02", "accepted.scan", "US");
+    add("2026-10-06", "transit.moving", "US")->carrier = usps;
+    struct rs_stalls stalls = look_with(rules, "2026-10-07");
+    cr_expect_str_eq(said(&stalls), "", "the four days before are not the carrier's");
+    add("2026-10-10", "transit.moving", "US");
+    stalls = look_with(rules, "2026-10-11");
+    cr_expect_str_eq(said(&stalls), "no_update 2026-10-08 to 2026-10-10 by usps", "whoever tells of it next");
+    assert_str(stalls.situation.carrier, "usps");
+    rs_rules_free(rules);
+}
+
+Test(stall, of_a_carrier_without_tracking_is_none_while_it_has_the_parcel)
+{
+    static const struct rs_carrier silent = {.id = RS_LIT("silent"), .untracked = true};
+    new_parcel("BR", "BR");
+    parcel.carrier = RS_STR_NONE;
+    add("2026-10-01", "accepted.scan", "BR");
+    add("2026-10-10", "transit.moving", "BR")->carrier = &silent;
+    struct rs_stalls stalls = look_with(rs_test_rules(), "2026-12-01");
+    cr_expect_str_eq(said(&stalls), "no_update 2026-10-06 to 2026-10-10 by default-domestic");
+    cr_expect(stalls.untracked);
+}
+
+static const char *ripe(const struct rs_rules *rules, const char *day)
+{
+    return day_of(look_with(rules, day).ripe_us);
+}
+
+Test(stall, is_ripe_where_one_more_scan_may_be_too_many)
+{
+    new_parcel("BR", "BR");
+    add("2026-10-01", "transit.moving", "BR");
+    add("2026-10-04", "transit.moving", "BR");
+    cr_expect_str_eq(ripe(rs_test_rules(), "2026-10-05"), "2026-10-31");
+    cr_expect_str_eq(ripe(rs_test_rules(), "2026-11-05"), "2026-10-31");
+    add("2026-11-06", "delivered.other", "BR");
+    cr_expect_str_eq(ripe(rs_test_rules(), "2026-11-07"), "never");
+}
+
+Test(stall, is_ripe_where_a_rule_that_waits_less_may_come_to_fit)
+{
+    struct rs_rules *rules = rules_of("{'version': 1, 'rules': ["
+                                      "{'name': 'last', 'kind': 'overdue', 'leg': 'last_mile', 'after': 'P1D'},"
+                                      "{'name': 'usps', 'kind': 'overdue', 'carrier': 'usps', 'after': 'P2D'},"
+                                      "{'name': 'rest', 'kind': 'overdue', 'after': 'P6D'}]}");
+    new_parcel("CN", "BR");
+    parcel.promised_us = noon("2026-10-10");
+    add("2026-10-09", "transit.moving", "CN");
+    cr_expect_str_eq(ripe(rules, "2026-10-10"), "2026-10-11");
+    cr_expect_str_eq(ripe(rules, "2026-10-16"), "never", "it is open");
+    parcel.destination = RS_LIT("CN");
+    cr_expect_str_eq(ripe(rules, "2026-10-10"), "never", "domestic, of another carrier, and stays so");
+    parcel.carrier = RS_STR_NONE;
+    cr_expect_str_eq(ripe(rules, "2026-10-10"), "2026-10-12", "whoever sees it next");
+    rs_rules_free(rules);
+}
+
+Test(stall, is_ripe_where_a_scan_may_end_a_pause)
+{
+    struct rs_rules *rules = rules_of("{'version': 1, 'rules': [{'name': 'p', 'kind': 'overdue', 'after': 'P4D',"
+                                      " 'pause': ['customs']}]}");
+    new_parcel("CN", "BR");
+    parcel.promised_us = noon("2026-10-10");
+    add("2026-10-12", "customs.started", "BR");
+    cr_expect_str_eq(ripe(rules, "2026-10-13"), "2026-10-14");
+    add("2026-10-15", "transit.moving", "BR");
+    cr_expect_str_eq(ripe(rules, "2026-10-16"), "2026-10-14", "it may stand still again");
+    rs_rules_free(rules);
+}
+
+Test(stall, is_ripe_where_a_rule_that_tolerates_less_may_come_to_fit)
+{
+    struct rs_rules *rules = rules_of(
+        "{'version': 1, 'rules': ["
+        "{'name': 'customs', 'kind': 'contradicted.scan_before_dispatch', 'stage': 'customs', 'after': 'P1D'},"
+        "{'name': 'rest', 'kind': 'contradicted.scan_before_dispatch', 'after': 'P9D'}]}");
+    new_parcel("CN", "BR");
+    add_order("2026-10-01", "2026-10-05", NULL);
+    add("2026-10-03", "accepted.scan", "CN");
+    cr_expect_str_eq(ripe(rules, "2026-10-06"), "2026-10-03");
+    orders[0].dispatched_us = noon("2026-10-04");
+    cr_expect_str_eq(ripe(rules, "2026-10-06"), "never");
+    rs_rules_free(rules);
+}
+
 /* ---- against a plain count of gaps -------------------------------------------------------------- */
 
 Test(stall, finds_each_gap_that_is_too_long_and_no_other)
