@@ -126,6 +126,10 @@ const struct rs_rule *rs_rules_at(const struct rs_rules *rules, uint32_t i);
 /* The shortest wait for a scan that any rule has; RS_INSTANT_NONE: none waits. */
 int64_t rs_rules_least_wait(const struct rs_rules *rules);
 
+/* A scan that is told so long after it was made is not one that comes in time: a day,
+ * or half of the shortest wait. */
+int64_t rs_rules_grace(const struct rs_rules *rules);
+
 /* The first of its kind that fits, or NULL. */
 const struct rs_rule *rs_rules_match(const struct rs_rules *rules, enum rs_stall_kind kind,
                                      const struct rs_situation *situation);

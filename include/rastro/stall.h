@@ -113,6 +113,7 @@ struct rs_stalls {
     struct rs_situation situation; /* at the end */
     bool untracked;                /* the carrier that has it gives no tracking */
     int64_t silent_us;             /* the last scan or hand-over, else when it was first told of */
+    int64_t heard_us;              /* that, or a later status without a scan */
     int64_t promised_us;           /* by orders, else by sources; RS_INSTANT_NONE */
 };
 

@@ -454,6 +454,12 @@ int64_t rs_rules_least_wait(const struct rs_rules *rules)
     return least;
 }
 
+int64_t rs_rules_grace(const struct rs_rules *rules)
+{
+    int64_t wait = rs_rules_least_wait(rules);
+    return wait != RS_INSTANT_NONE && wait / 2 < RS_DAY_US ? wait / 2 : RS_DAY_US;
+}
+
 /* ---- matching ---------------------------------------------------------------------------- */
 
 static uint32_t known_value(const struct rs_strmap *map, struct rs_str word)

@@ -354,6 +354,8 @@ static void finish(struct walk *w)
     ret->situation = w->situation;
     ret->untracked = w->untracked;
     ret->silent_us = w->moved.at_us != RS_INSTANT_NONE ? w->moved.at_us : w->registered_us;
+    int64_t head_us = w->head == RS_STALL_NONE ? RS_INSTANT_NONE : w->parcel->event[w->head].instant_us;
+    ret->heard_us = head_us > ret->silent_us ? head_us : ret->silent_us;
     ret->promised_us = promised(w);
     if (ret->n) qsort(ret->episode, ret->n, sizeof *ret->episode, since_cmp);
 }

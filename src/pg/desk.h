@@ -26,8 +26,8 @@ struct rs_desk {
     struct rs_pg_params params;
 };
 
-/* A scan that is told so long after it was made is not one that comes in time. */
-#define RS_STALL_GRACE_US RS_DAY_US
+/* A scan after so long a silence is not one that comes in time. */
+#define RS_STALL_SILENCE_US (4 * RS_DAY_US)
 
 /* The rules that count in PostgreSQL, beside those of the desk. */
 struct rs_desk_rules {

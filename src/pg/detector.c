@@ -7,9 +7,9 @@
  * deadlines, whose `due` is a lower bound in feed time: whatever scan comes in
  * time, nothing becomes a stall before.  So scans that come in time write nothing,
  * and a parcel is looked at every few days, not at every scan.  Why it is a bound:
- * with F the feed time of the last look, w the shortest wait of any rule and a day
- * of grace, a look comes at F + w - 1 d at the latest.  A scan later than F - 1 d
- * starts clocks that are due w later, behind that look.  Any other scan, and
+ * with F the feed time of the last look, w the shortest wait of any rule and g a
+ * grace (a day, or half of w), a look comes at F + w - g at the latest.  A scan later
+ * than F - g starts clocks that are due w later, behind that look.  Any other scan, and
  * whatever is due without a wait, is left in the inbox (sink_stalls.c).  Of what is
  * silent for long the next look comes later, an eighth of the silence; a scan after
  * such a pause is left in the inbox too.  Some clocks no scan starts anew: a promise
@@ -63,9 +63,7 @@ static void take_rules(struct rs_detector *d)
     d->desk.rules = rs_rules_of(d->options.rules);
     d->announced = false;
     int64_t wait = rs_rules_least_wait(d->desk.rules);
-    d->least_us = wait == RS_INSTANT_NONE        ? LOOK_EVERY_US
-                  : wait > 2 * RS_STALL_GRACE_US ? wait - RS_STALL_GRACE_US
-                                                 : wait / 2;
+    d->least_us = wait == RS_INSTANT_NONE ? LOOK_EVERY_US : wait - rs_rules_grace(d->desk.rules);
 }
 
 /* Ours count from now on, unless newer ones do already. */

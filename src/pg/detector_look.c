@@ -51,9 +51,11 @@ static struct deadline next_look(const struct rs_detector *d, const struct rs_de
     const struct rs_stalls *stalls = &parcel->stalls;
     const struct rs_status *status = stalls->situation.status;
     struct deadline deadline = {parcel, INT64_MAX, false};
-    int64_t silence = feed_us - stalls->silent_us, wait = silence / SILENCE_SHARE;
+    int64_t silence = feed_us - stalls->heard_us, wait = d->least_us;
     bool over = status && status->ends && stalls->next_us == RS_INSTANT_NONE;
-    if (wait < d->least_us) wait = d->least_us;
+    /* So long that a scan of the last day came after a silence too. */
+    bool long_silent = silence > RS_STALL_SILENCE_US + RS_DAY_US;
+    if (long_silent && silence / SILENCE_SHARE > wait) wait = silence / SILENCE_SHARE;
     if (over && silence > ENDED_US) {
         deadline.gone = true;
         return deadline;

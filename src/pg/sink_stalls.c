@@ -22,9 +22,6 @@
 #include "desk.h"
 #include "sink_rows.h"
 
-/* Shorter than any silence that lets a look of the detector wait. */
-#define SILENCE_US (4 * RS_DAY_US)
-
 /* ---- what is kept in mind -------------------------------------------------------------- */
 
 /* Of a number; parcels' ids are positive. */
@@ -134,7 +131,7 @@ static bool is_concluded(const struct rs_known *known)
 
 /* When a clock may have begun by what is new; INT64_MIN: to be looked at now;
  * `never`: nothing is new. */
-static int64_t news_of(const struct rs_work_parcel *parcel)
+static int64_t news_of(const struct rs_work_parcel *parcel, int64_t grace_us)
 {
     int64_t first = never, before = RS_INSTANT_NONE;
     bool ended = false, asked = false;
@@ -148,9 +145,9 @@ static int64_t news_of(const struct rs_work_parcel *parcel)
         if (is_concluded(known)) return INT64_MIN;
         if (!asked) before = known_before(parcel, &ended);
         asked = true;
-        bool late = known->instant_us < known->published_us - RS_STALL_GRACE_US;
+        bool late = known->instant_us < known->published_us - grace_us;
         late |= before != RS_INSTANT_NONE && known->instant_us < before;
-        bool woke = before == RS_INSTANT_NONE || known->instant_us > before + SILENCE_US;
+        bool woke = before == RS_INSTANT_NONE || known->instant_us > before + RS_STALL_SILENCE_US;
         if (late || woke || ended) return INT64_MIN;
     }
     return first;
@@ -222,11 +219,12 @@ static void find_news(struct rs_work *work)
 {
     bool *told = told_flags(work);
     const int64_t *facts = note_facts(work, told);
+    int64_t grace_us = rs_rules_grace(rs_rules_of(work->sink->options.rules));
     work->entry = rs_arena_get(work->arena, ((size_t)work->parcel_n + 1) * sizeof *work->entry);
     work->news = rs_arena_get(work->arena, ((size_t)work->parcel_n + 1) * sizeof *work->news);
     for (uint32_t i = 0; i < work->parcel_n; i++) {
         const struct rs_work_parcel *parcel = &work->parcel[i];
-        int64_t news = told[i] ? INT64_MIN : news_of(parcel);
+        int64_t news = told[i] ? INT64_MIN : news_of(parcel, grace_us);
         if (!parcel->exists && facts[i] < news) news = facts[i];
         if (news == never) continue;
         if (!parcel->exists && parcel->s10 == RS_S10_BAD) news = INT64_MIN;

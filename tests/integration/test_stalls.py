@@ -30,6 +30,13 @@ def step(number, days_ago, status, country="CN", **more):
                      place={"country": country}), origin="CN", destination="BR", **more)
 
 
+def of_usps(*scans):
+    """Codes, and how many days ago; of DX and its like it says that it concluded them."""
+    return {"trackingNumber": "9200190500010200000018", "trackingEvents": [
+        {"eventType": "x", "eventCode": code, "eventTimestamp": ago(days)[:-1], "GMTTimestamp": ago(days)}
+        for code, days in scans]}
+
+
 class Stalls(support.Test):
     """A broker for each test: what is on its topic differs."""
 
@@ -296,34 +303,35 @@ class Stalls(support.Test):
 
     def test_the_first_scan_is_looked_at_though_its_source_had_concluded_something(self):
         """It may be one that comes before the dispatch."""
-        def told(*scans):
-            return {"trackingNumber": "9200190500010200000018", "trackingEvents": [
-                {"eventType": "x", "eventCode": code, "eventTimestamp": ago(days)[:-1], "GMTTimestamp": ago(days)}
-                for code, days in scans]}
         self.start_ingest("scans=usps", options=["--detector", "off"])
-        self.tell(told(("DX", 0.2)))
+        self.tell(of_usps(("DX", 0.2)))
         self.wait_until("it is there", lambda: self.value("SELECT count(*) FROM rastro.events") == "1")
         self.sql("DELETE FROM rastro.stall_inbox")
-        self.tell(told(("DX", 0.2), ("03", 0.1)))
+        self.tell(of_usps(("DX", 0.2), ("03", 0.1)))
         self.wait_until("its scan is there", lambda: self.value("SELECT count(*) FROM rastro.events") == "2")
         self.assertEqual(self.sql("SELECT unnest(minute) FROM rastro.stall_inbox"), [["0"]])
 
     def test_what_a_source_concludes_is_looked_at(self):
         """Another rule may fit then, and by a clock that runs since the last scan."""
-        def told(*scans):
-            return {"trackingNumber": "9200190500010200000018", "trackingEvents": [
-                {"eventType": "x", "eventCode": code, "eventTimestamp": ago(days)[:-1], "GMTTimestamp": ago(days)}
-                for code, days in scans]}
         self.start_ingest("scans=usps", options=["--detector", "off"])
-        self.tell(told(("03", 0.3)))
+        self.tell(of_usps(("03", 0.3)))
         self.wait_until("it is there", lambda: self.value("SELECT count(*) FROM rastro.events") == "1")
         self.sql("DELETE FROM rastro.stall_inbox")
-        self.tell(told(("03", 0.3), ("03", 0.2)))
+        self.tell(of_usps(("03", 0.3), ("03", 0.2)))
         self.wait_until("its scan is there", lambda: self.value("SELECT count(*) FROM rastro.events") == "2")
         self.assertEqual(self.sql("SELECT unnest(minute) FROM rastro.stall_inbox"), [], "it came in time")
-        self.tell(told(("03", 0.3), ("03", 0.2), ("DX", 0.1)))
+        self.tell(of_usps(("03", 0.3), ("03", 0.2), ("DX", 0.1)))
         self.wait_until("the rest is there", lambda: self.value("SELECT count(*) FROM rastro.events") == "3")
         self.assertEqual(self.sql("SELECT unnest(minute) FROM rastro.stall_inbox"), [["0"]])
+
+    def test_what_was_concluded_a_moment_ago_is_not_silent_for_long(self):
+        """Batches leave no word of a scan a day behind it; so the next look comes before
+        what that scan starts can be due, and not when an eighth of the silence is over."""
+        self.start_ingest("scans=usps")
+        self.tell(of_usps(("03", 40), ("DX", 0.1)))
+        self.wait_until("it was looked at", lambda: self.value(
+            "SELECT count(*) FROM rastro.deadlines WHERE due > now()") == "1")
+        self.assertEqual(self.value("SELECT due < now() + interval '4.5 days' FROM rastro.deadlines"), "t")
 
     # ---- what is ripe: a scan that comes in time makes it due at once
 

@@ -57,6 +57,25 @@ static const char *matched(const struct rs_rules *rules, enum rs_stall_kind kind
     return rule ? rs_test_say("%.*s", RS_FMT(rule->name)).p : "none";
 }
 
+Test(rules, give_a_scan_a_day_of_grace_or_half_of_the_shortest_wait)
+{
+    static const struct {
+        const char *list;
+        int64_t wait_us, grace_us;
+    } cases[] = {
+        {"{'name': 'a', 'kind': 'no_update', 'after': 'P5D'}, {'name': 'b', 'kind': 'stuck', 'after': 'P3D'}",
+         3 * RS_DAY_US, RS_DAY_US},
+        {"{'name': 'a', 'kind': 'no_update', 'after': 'PT6H'}", 6 * RS_HOUR_US, 3 * RS_HOUR_US},
+        {"{'name': 'a', 'kind': 'overdue', 'after': 'PT6H'}", RS_INSTANT_NONE, RS_DAY_US},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct rs_rules *rules = rules_of(cases[i].list);
+        cr_expect_eq(rs_rules_least_wait(rules), cases[i].wait_us, "%zu", i);
+        cr_expect_eq(rs_rules_grace(rules), cases[i].grace_us, "%zu", i);
+        rs_rules_free(rules);
+    }
+}
+
 /* ---- which rule counts ------------------------------------------------------------- */
 
 Test(rules, take_the_first_of_their_kind_that_fits)

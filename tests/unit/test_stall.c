@@ -512,6 +512,21 @@ Test(stall, stands_still_while_a_rule_says_so)
     rs_rules_free(rules);
 }
 
+Test(stall, tells_a_status_without_a_scan_from_a_scan)
+{
+    new_parcel("BR", "BR");
+    struct rs_stalls stalls = look_with(rs_test_rules(), "2026-10-02");
+    cr_expect(stalls.silent_us == parcel.registered_us && stalls.heard_us == parcel.registered_us);
+    add("2026-10-04", "transit.moving", "BR");
+    add("2026-10-06", "exception.delayed", "BR")->marks = RS_MARK_synthetic;
+    add("2026-10-07", "transit.moving", "BR")->kind = RS_EVENT_PLANNED;
+    stalls = look_with(rs_test_rules(), "2026-10-08");
+    cr_expect(stalls.silent_us == noon("2026-10-04") && stalls.heard_us == noon("2026-10-06"));
+    add("2026-10-08", "transit.moving", "BR");
+    stalls = look_with(rs_test_rules(), "2026-10-08");
+    cr_expect(stalls.silent_us == noon("2026-10-08") && stalls.heard_us == noon("2026-10-08"));
+}
+
 /* ---- what a scan may make due at once ------------------------------------------------------------ */
 
 Test(stall, is_measured_by_the_carrier_that_had_the_parcel_then)
