@@ -321,8 +321,8 @@ static int64_t ripe_by(const struct walk *w, enum rs_stall_kind kind, const stru
     return counts ? RS_INSTANT_NONE : due;
 }
 
-/* By whatever rule may come to fit.  A scan starts the clock of no_update anew, whatever rule fits then; what moves the
- * status and is none is looked at (sink_stalls.c). */
+/* By whatever rule may come to fit.  A scan starts the clock of no_update anew; what
+ * moves the status and is no scan leaves word of itself (sink_stalls.c). */
 static void find_ripe(struct walk *w)
 {
     struct rs_stalls *ret = w->ret;

@@ -14,9 +14,9 @@
  * silent for long the next look comes later, an eighth of the silence; a scan after
  * such a pause is left in the inbox too.  Some clocks no scan starts anew: a promise
  * stays, and another stage may have a rule that waits less for it, or end a pause; a
- * stage stays, and one more scan that says the same is one too many.  Where a scan may so make
- * something due at once, the parcel is ripe, and watched: batches leave word of it
- * whatever they bring.
+ * stage stays, and one more scan that says the same is one too many.  Where a scan may
+ * make something due at once in such a way, the parcel is ripe, and watched: batches
+ * leave word of it whatever they bring.
  *
  * No false alarm.  "A complete view" at feed time F has every message appended up
  * to F and none after it, on whatever partition: an order, or the first scan that
