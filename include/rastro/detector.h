@@ -2,7 +2,7 @@
  *
  * Every member of the fleet has one; a lock of PostgreSQL's lets one of them work
  * at a time, and the next takes over when its session ends.  It belongs to one
- * thread.  See src/pg/detector.c for why no false alarm is ever told.
+ * thread, except where said.  See src/pg/detector.c for why no false alarm is ever told.
  */
 #ifndef RASTRO_DETECTOR_H
 #define RASTRO_DETECTOR_H
@@ -41,5 +41,9 @@ void rs_detector_close(struct rs_detector *detector); /* NULL is fine */
  * RS_E_CONFLICT it is simply called again.  RS_E_CONFIG: other rules have the
  * version of ours.  After any other error another member may lead. */
 int rs_detector_round(struct rs_detector *detector, struct rs_detector_counts *ret, struct rs_diag *diag);
+
+/* From any thread: the round under way fails with RS_E_SERVER at once, and PostgreSQL
+ * forgets what it did.  Does nothing while the round connects. */
+void rs_detector_interrupt(struct rs_detector *detector);
 
 #endif

@@ -47,8 +47,9 @@ const char *rs_pg_sqlstate(const struct rs_pg *pg);
 /* What the server said last, without where. */
 const char *rs_pg_message(const struct rs_pg *pg);
 
-/* Asks the server to cancel what another thread's session is doing. */
-void rs_pg_cancel(struct rs_pg *pg);
+/* From any thread: what the session waits for fails at once with RS_E_SERVER, however
+ * silent the server is, and the session is lost.  Does nothing while it connects. */
+void rs_pg_interrupt(struct rs_pg *pg);
 
 /* ---- statements ---------------------------------------------------------------- */
 

@@ -18,16 +18,20 @@
 #define RETRY_MAX_MS 15000
 /* With --until-end: as long as this after the last batch. */
 #define DRAIN_US (10 * RS_SECOND_US)
+/* A round that takes longer, as by a slow connection or behind a lock, is not waited for. */
+#define LEAVE_US RS_SECOND_US
+#define LEAVE_POLL_MS 20
 
 enum { LETTER_DRAIN, LETTER_STOP };
 
 struct rs_detector_thread {
     struct rs_pipeline *pipeline;
     struct rs_detector *detector;
-    struct rs_mailbox *box;
+    struct rs_mailbox *box, *over; /* to the thread, and its last word */
     pthread_t thread;
     bool draining;
     int64_t deadline_us;
+    rs_atomic_bool left; /* its round was interrupted, because nobody waits for it */
     int retry_ms;
 };
 
@@ -101,12 +105,23 @@ static void *detect_loop(void *self)
             count(t->pipeline, &counts);
             t->retry_ms = 0;
             wait_ms = after_round(t, &counts, rs_mono_us(clock) - from);
+        } else if (rs_load_acquire_bool(&t->left)) {
+            rs_info("detector: left in the middle of a round; whoever runs next goes on");
+            break;
         } else {
             wait_ms = after_failure(t, err, &diag);
         }
         if (is_drained(t, &counts, err)) break;
     }
+    rs_mailbox_put(t->over, (struct rs_letter){0});
     return NULL;
+}
+
+static void free_thread(struct rs_detector_thread *t)
+{
+    rs_mailbox_free(t->box);
+    rs_mailbox_free(t->over);
+    free(t);
 }
 
 int rs_pipeline_start_detector(struct rs_pipeline *p, struct rs_diag *diag)
@@ -123,10 +138,10 @@ int rs_pipeline_start_detector(struct rs_pipeline *p, struct rs_diag *diag)
     struct rs_detector_thread *t = rs_calloc(1, sizeof *t);
     t->pipeline = p;
     t->box = rs_mailbox_new(4);
+    t->over = rs_mailbox_new(1);
     int err = rs_detector_open(&options, &t->detector, diag);
     if (err) {
-        rs_mailbox_free(t->box);
-        free(t);
+        free_thread(t);
         return err;
     }
     if (pthread_create(&t->thread, NULL, detect_loop, t)) rs_oom();
@@ -134,15 +149,23 @@ int rs_pipeline_start_detector(struct rs_pipeline *p, struct rs_diag *diag)
     return RS_OK;
 }
 
-/* A round is short, unless PostgreSQL does not answer. */
+/* Nothing is lost when a round is not waited for: PostgreSQL forgets what it did. */
 void rs_pipeline_end_detector(struct rs_pipeline *p, bool drain)
 {
     struct rs_detector_thread *t = p->detector;
     if (!t) return;
+    const struct rs_clock *clock = p->options.clock;
+    int64_t leave_us = rs_mono_us(clock) + (drain ? DRAIN_US : 0) + LEAVE_US;
+    struct rs_letter letter;
     rs_mailbox_put(t->box, (struct rs_letter){.kind = drain ? LETTER_DRAIN : LETTER_STOP});
+    while (!rs_mailbox_take(t->over, LEAVE_POLL_MS, &letter)) {
+        if (rs_mono_us(clock) < leave_us && !(drain && rs_load_acquire_bool(&p->stop))) continue;
+        /* Again and again, for a session that connects cannot be interrupted. */
+        rs_store_release_bool(&t->left, true);
+        rs_detector_interrupt(t->detector);
+    }
     pthread_join(t->thread, NULL);
     rs_detector_close(t->detector);
-    rs_mailbox_free(t->box);
-    free(t);
+    free_thread(t);
     p->detector = NULL;
 }

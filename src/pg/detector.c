@@ -328,6 +328,11 @@ int rs_detector_round(struct rs_detector *d, struct rs_detector_counts *ret, str
     return err;
 }
 
+void rs_detector_interrupt(struct rs_detector *d)
+{
+    rs_pg_interrupt(d->desk.pg);
+}
+
 int rs_detector_open(const struct rs_detector_options *options, struct rs_detector **ret, struct rs_diag *diag)
 {
     struct rs_detector *d = rs_calloc(1, sizeof *d);

@@ -3,6 +3,7 @@
 #define RASTRO_PG_PRIVATE_H
 
 #include <libpq-fe.h>
+#include <pthread.h>
 
 #include "rastro/pg.h"
 
@@ -10,6 +11,8 @@
 
 struct rs_pg {
     PGconn *conn;
+    pthread_mutex_t wire_lock;
+    int wire; /* the connection's socket, by a descriptor of our own; -1: none */
     struct rs_pg_options options;
     char *conninfo;
     char where[160];

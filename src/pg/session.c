@@ -1,5 +1,7 @@
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "pg_private.h"
@@ -121,6 +123,30 @@ static void name_place(struct rs_pg *pg)
 static const char session_setup[] =
     "SET search_path = pg_catalog, pg_temp; SET TimeZone = 'UTC'; SET client_min_messages = warning";
 
+/* libpq closes its descriptor whenever it likes, and the number may then be another
+ * file's; ours stays until the owning thread lets go of it. */
+static void hold_wire(struct rs_pg *pg)
+{
+    pthread_mutex_lock(&pg->wire_lock);
+    pg->wire = fcntl(PQsocket(pg->conn), F_DUPFD_CLOEXEC, 0);
+    pthread_mutex_unlock(&pg->wire_lock);
+}
+
+static void let_go_of_wire(struct rs_pg *pg)
+{
+    pthread_mutex_lock(&pg->wire_lock);
+    if (pg->wire >= 0) close(pg->wire);
+    pg->wire = -1;
+    pthread_mutex_unlock(&pg->wire_lock);
+}
+
+void rs_pg_interrupt(struct rs_pg *pg)
+{
+    pthread_mutex_lock(&pg->wire_lock);
+    if (pg->wire >= 0) shutdown(pg->wire, SHUT_RDWR);
+    pthread_mutex_unlock(&pg->wire_lock);
+}
+
 static int connect_now(struct rs_pg *pg, struct rs_diag *diag)
 {
     const char *keywords[] = {"fallback_application_name",
@@ -151,6 +177,7 @@ static int connect_now(struct rs_pg *pg, struct rs_diag *diag)
                       strstr(said, "definition of service");
         return rs_fail(diag, config ? RS_E_CONFIG : RS_E_SERVER, "postgresql %s: %s", pg->where, said);
     }
+    hold_wire(pg);
     PQsetNoticeProcessor(pg->conn, ignore_notice, NULL);
     return rs_pg_script(pg, session_setup, diag);
 }
@@ -159,6 +186,8 @@ int rs_pg_open(const struct rs_pg_options *options, struct rs_pg **ret, struct r
 {
     struct rs_pg *pg = rs_calloc(1, sizeof *pg);
     pg->options = *options;
+    pg->wire = -1;
+    pthread_mutex_init(&pg->wire_lock, NULL);
     pg->conninfo = rs_strdup(options->conninfo ? options->conninfo : "");
     int err = check_conninfo(pg, diag);
     if (!err) err = connect_now(pg, diag);
@@ -174,6 +203,7 @@ static void disconnect(struct rs_pg *pg)
 {
     PQclear(pg->rows);
     pg->rows = NULL;
+    let_go_of_wire(pg);
     PQfinish(pg->conn);
     pg->conn = NULL;
     pg->prepared_n = 0;
@@ -189,6 +219,7 @@ void rs_pg_close(struct rs_pg *pg)
 {
     if (!pg) return;
     disconnect(pg);
+    pthread_mutex_destroy(&pg->wire_lock);
     free(pg->conninfo);
     free(pg);
 }
@@ -213,14 +244,6 @@ const char *rs_pg_sqlstate(const struct rs_pg *pg)
 const char *rs_pg_message(const struct rs_pg *pg)
 {
     return pg->message;
-}
-
-void rs_pg_cancel(struct rs_pg *pg)
-{
-    PGcancel *cancel = PQgetCancel(pg->conn);
-    char ignored[256];
-    if (cancel) PQcancel(cancel, ignored, sizeof ignored);
-    PQfreeCancel(cancel);
 }
 
 /* ---- statements ---------------------------------------------------------------------- */

@@ -8,7 +8,7 @@ import time
 
 import world
 from proxy import Plan, Proxy
-from world import servers
+from world import servers, wait_for
 
 SMALL = ["--batch-rows", "2000" if world.LONG else "300"]
 
@@ -157,6 +157,34 @@ class Servers(world.Case):
             self.rastro("offsets", "resume", "/".join(row), "--reason", "the constraint is gone")
         self.drain(truth)
         self.judge(truth)
+
+    def leave_behind_a_lock(self, *arguments):
+        """A member is asked to end while its detector's round waits for a lock."""
+        truth = self.feed(messages=300)
+        holder = threading.Thread(target=self.sql, args=(
+            "BEGIN; LOCK TABLE rastro.rules_versions; SELECT pg_sleep(60); COMMIT",), kwargs={"check": False})
+        holder.start()
+        try:
+            wait_for("the lock", lambda: self.waiting("granted") == "1")
+            member = self.member("a", truth, *arguments)
+            self.wait_applied(truth)
+            wait_for("the detector to wait", lambda: self.waiting("NOT granted") == "1")
+            self.assertEqual(member.terminate(), 0, member.tail())
+        finally:
+            self.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'rastro_owner' "
+                     "AND query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()")
+            holder.join()
+        self.judge(truth)
+
+    def waiting(self, how):
+        return self.value(f"SELECT count(*) FROM pg_locks WHERE relation = 'rastro.rules_versions'::regclass "
+                          f"AND pid <> pg_backend_pid() AND {how}")
+
+    def test_a_member_asked_to_end_waits_for_no_round_of_its_detector(self):
+        self.leave_behind_a_lock()
+
+    def test_a_member_that_read_to_the_end_and_is_asked_to_end_waits_for_no_round_of_its_detector(self):
+        self.leave_behind_a_lock("--until-end")
 
 
 class FailOver(world.Case):
